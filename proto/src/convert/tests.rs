@@ -1,0 +1,118 @@
+use proptest::prelude::*;
+use prost::Message as _;
+
+use super::*;
+use crate::model::strategies::snapshot;
+use crate::model::{Delta, Hello, Snapshot};
+use crate::pb;
+
+proptest! {
+    #[test]
+    fn a_view_survives_the_wire(view in snapshot()) {
+        let bytes = pb::NodeView::from(&view).encode_to_vec();
+        let message = pb::NodeView::decode(bytes.as_slice()).unwrap();
+        prop_assert_eq!(Snapshot::try_from(message), Ok(view));
+    }
+
+    #[test]
+    fn a_delta_survives_the_wire(prev in snapshot(), next in snapshot()) {
+        if let Some(delta) = Delta::diff(&prev, &next) {
+            let bytes = pb::NodeDelta::from(&delta).encode_to_vec();
+            let message = pb::NodeDelta::decode(bytes.as_slice()).unwrap();
+            prop_assert_eq!(Delta::try_from(message), Ok(delta));
+        }
+    }
+
+    #[test]
+    fn no_bytes_make_the_edge_panic(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
+        if let Ok(message) = pb::StreamRequest::decode(bytes.as_slice()) {
+            match message.kind {
+                Some(pb::stream_request::Kind::Hello(hello)) => drop(Hello::try_from(hello)),
+                Some(pb::stream_request::Kind::FullSync(sync)) => drop(sync.view.map(Snapshot::try_from)),
+                Some(pb::stream_request::Kind::Delta(delta)) => drop(delta.delta.map(Delta::try_from)),
+                Some(pb::stream_request::Kind::Records(records)) => drop(records.into_model()),
+                None => {}
+            }
+        }
+    }
+
+    #[test]
+    fn a_damaged_view_is_refused_or_read_never_a_panic(view in snapshot(), at: usize, to: u8) {
+        let mut bytes = pb::NodeView::from(&view).encode_to_vec();
+        if !bytes.is_empty() {
+            let at = at % bytes.len();
+            bytes[at] = to;
+        }
+        if let Ok(message) = pb::NodeView::decode(bytes.as_slice()) {
+            drop(Snapshot::try_from(message));
+        }
+    }
+}
+
+#[test]
+fn an_address_of_five_bytes_is_refused_by_name() {
+    let view = pb::NodeView {
+        meshes: vec![pb::MeshView {
+            mesh_ifname: "bat0".into(),
+            settings: Some(pb::MeshSettings {
+                mesh: "m".into(),
+                mesh_address: vec![1; 5],
+                ..Default::default()
+            }),
+            ..Default::default()
+        }],
+        ..Default::default()
+    };
+    let error = Snapshot::try_from(view).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "field settings.mesh_address: an address has 6 bytes, not 5"
+    );
+}
+
+#[test]
+fn a_table_larger_than_any_kernels_is_refused() {
+    let entry = pb::Counter {
+        name: "x".into(),
+        value: 1,
+    };
+    let view = pb::NodeView {
+        meshes: vec![pb::MeshView {
+            mesh_ifname: "bat0".into(),
+            settings: Some(pb::MeshSettings {
+                mesh: "m".into(),
+                ..Default::default()
+            }),
+            counters: vec![entry; limits::COUNTERS + 1],
+            ..Default::default()
+        }],
+        ..Default::default()
+    };
+    assert_eq!(Snapshot::try_from(view).unwrap_err().field, "mesh.counters");
+}
+
+#[test]
+fn a_record_of_unknown_kind_keeps_its_number() {
+    let unknown = pb::Record {
+        boottime_ns: 1,
+        kind: None,
+    };
+    let known = pb::Record {
+        boottime_ns: 2,
+        kind: Some(pb::record::Kind::AdjacencyChange(pb::AdjacencyChange {
+            mesh_ifname: "bat0".into(),
+            key: Some(pb::NeighborKey {
+                hard_ifname: "eth0".into(),
+                neigh_address: vec![2; 6],
+            }),
+            up: true,
+        })),
+    };
+    let records = pb::Records {
+        first_sequence: 7,
+        records: vec![unknown, known],
+    }
+    .into_model()
+    .unwrap();
+    assert_eq!(records.iter().map(|(sequence, _)| *sequence).collect::<Vec<_>>(), [8]);
+}
