@@ -1,0 +1,87 @@
+//! Whether every node has a route to every other one, read from `batctl`'s originator tables.
+
+use std::collections::BTreeSet;
+
+use anyhow::{Context as _, Result};
+use serde::Deserialize;
+
+use crate::exec;
+use crate::plan::Plan;
+use crate::topology::Topology;
+use crate::wait::Look;
+
+#[cfg(test)]
+mod tests;
+
+/// One row of `batctl meshif bat0 oj`.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Originator {
+    /// The originator's address.
+    pub orig_address: String,
+    /// The neighbor this row's route goes by.
+    pub neigh_address: String,
+    /// The hard interface it goes out of.
+    pub hard_ifname: String,
+    /// Whether it is the selected route.
+    #[serde(default)]
+    pub best: bool,
+    /// BATMAN_IV: transmit quality, 0 to 255.
+    pub tq: Option<u8>,
+    /// BATMAN_V: throughput in kbit/s.
+    pub throughput: Option<u64>,
+}
+
+/// Parses `batctl meshif bat0 oj`.
+///
+/// # Errors
+/// If it is not what batctl prints.
+pub fn parse_originators(json: &str) -> Result<Vec<Originator>> {
+    if json.trim().is_empty() {
+        return Ok(Vec::new());
+    }
+    serde_json::from_str(json).with_context(|| format!("batctl printed no originator table: {json}"))
+}
+
+/// The originator table of a node, by batctl.
+///
+/// # Errors
+/// If batctl fails or prints something else.
+pub fn originators(node: &str) -> Result<Vec<Originator>> {
+    parse_originators(&exec::batctl(node, &["meshif", "bat0", "oj"])?)
+}
+
+/// Whether each node has a selected route to each node it can reach by links, with a metric above zero.
+///
+/// # Errors
+/// If a table cannot be read.
+pub fn look(topology: &Topology, plan: &Plan) -> Result<Look<()>> {
+    let tables = plan
+        .nodes
+        .iter()
+        .map(|node| originators(&node.id))
+        .collect::<Result<Vec<_>>>()?;
+    let missing = missing_routes(topology, plan, &tables);
+    Ok(match missing.first() {
+        None => Look::Ready(()),
+        Some(first) => Look::Pending(format!("{} routes missing, among them {first}", missing.len())),
+    })
+}
+
+/// The routes that are not there, as `from to`, given each node's table in the topology's order.
+fn missing_routes(topology: &Topology, plan: &Plan, tables: &[Vec<Originator>]) -> Vec<String> {
+    let mut missing = Vec::new();
+    for (i, (node, table)) in plan.nodes.iter().zip(tables).enumerate() {
+        let reached: BTreeSet<&str> = table
+            .iter()
+            .filter(|row| row.best && (row.tq.is_some_and(|tq| tq > 0) || row.throughput.is_some_and(|t| t > 0)))
+            .map(|row| row.orig_address.as_str())
+            .collect();
+        for other in topology.reach(i).into_iter().filter(|other| *other != i) {
+            let other = &plan.nodes[other];
+            if other.originator().is_some_and(|mac| !reached.contains(mac)) {
+                missing.push(format!("{} to {}", node.id, other.id));
+            }
+        }
+    }
+    missing
+}
