@@ -1,0 +1,81 @@
+use expect_test::{Expect, expect};
+use proptest::prelude::*;
+use serde::Deserialize;
+
+use super::*;
+use crate::Span;
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(dead_code, reason = "only read by Debug")]
+struct Example {
+    collect: Collect,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(dead_code, reason = "only read by Debug")]
+struct Collect {
+    interval: Span,
+    depth: Option<u8>,
+}
+
+#[track_caller]
+fn check(text: &str, expected: Expect) {
+    let error = parse::<Example>(Path::new("agent.toml"), text).expect_err("must be refused");
+    expected.assert_eq(&error.to_string());
+}
+
+#[test]
+fn an_unknown_key_names_its_place_and_what_is_allowed() {
+    check(
+        "# comment\n[collect]\ninterval = \"2s\"\ndept = 3\n",
+        expect!["agent.toml:4: collect.dept: unknown field `dept`, expected `interval` or `depth`"],
+    );
+}
+
+#[test]
+fn a_value_out_of_range_names_its_place_and_what_is_allowed() {
+    check(
+        "[collect]\ninterval = \"2 parsecs\"\n",
+        expect![[
+            r#"agent.toml:2: collect.interval: "2 parsecs" is no length of time; allowed: a whole number with ms, s, m, h or d, as in "2s""#
+        ]],
+    );
+    check(
+        "[collect]\ninterval = \"2s\"\ndepth = 300\n",
+        expect!["agent.toml:3: collect.depth: invalid value: integer `300`, expected u8"],
+    );
+}
+
+#[test]
+fn a_missing_key_names_its_table() {
+    check(
+        "[collect]\ndepth = 3\n",
+        expect!["agent.toml:1: collect: missing field `interval`"],
+    );
+}
+
+#[test]
+fn what_is_no_toml_names_the_line() {
+    check(
+        "[collect]\ninterval = \n",
+        expect!["agent.toml:2: collect.interval: string values must be quoted, expected literal string"],
+    );
+}
+
+#[test]
+fn a_missing_file_is_named() {
+    let error = load::<Example>(Path::new("/nonexistent/agent.toml")).expect_err("must be refused");
+    assert_eq!(
+        error.to_string(),
+        "/nonexistent/agent.toml: the configuration cannot be read"
+    );
+}
+
+proptest! {
+    #[test]
+    fn no_text_makes_the_reader_panic(text in "[\\[\\]a-c=\"\n#. äé]{0,60}") {
+        drop(parse::<Example>(Path::new("x"), &text));
+    }
+}

@@ -1,0 +1,28 @@
+//! What both daemons do alike around their work: read a configuration, log, tell systemd, exit.
+//!
+//! No mesh, no network, no async in here.
+
+pub mod config;
+pub mod duration;
+pub mod exit;
+pub mod log;
+
+pub use config::ConfigError;
+pub use duration::Span;
+pub use exit::Exit;
+
+/// Tells systemd, where it waits for it (`Type=notify`), that the daemon is up. Elsewhere does nothing.
+pub fn notify_ready() {
+    notify(&[sd_notify::NotifyState::Ready]);
+}
+
+/// Tells systemd that the daemon is going down.
+pub fn notify_stopping() {
+    notify(&[sd_notify::NotifyState::Stopping]);
+}
+
+fn notify(state: &[sd_notify::NotifyState<'_>]) {
+    if let Err(error) = sd_notify::notify(state) {
+        tracing::warn!(%error, "systemd could not be told the daemon's state");
+    }
+}
