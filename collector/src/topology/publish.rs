@@ -1,0 +1,67 @@
+//! The topology's one writer: applies events as they come, hands out snapshots at a bounded pace.
+//!
+//! A burst of events costs one snapshot, and a lone event waits for none.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{mpsc, watch};
+use tokio::time::{Instant, MissedTickBehavior};
+
+use super::{Changes, Moment, Topology, TopologyEvent, TopologySnapshot};
+
+/// Two snapshots are at least this far apart: within the 50 ms from receipt to sight that are promised, with room for
+/// the work itself.
+const PACE: Duration = Duration::from_millis(20);
+/// Silence is judged this often.
+const TICK: Duration = Duration::from_secs(1);
+/// Events applied between two looks at the clock.
+const BATCH: usize = 256;
+
+/// Runs until all senders of events are gone.
+pub async fn run(
+    mut events: mpsc::Receiver<TopologyEvent>,
+    snapshots: watch::Sender<Arc<TopologySnapshot>>,
+    now: impl Fn() -> Moment,
+) {
+    let mut topology = Topology::default();
+    let mut tick = tokio::time::interval(TICK);
+    tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut batch = Vec::with_capacity(BATCH);
+    let mut due = Instant::now();
+    loop {
+        // Cancel-safe: recv_many takes nothing when it loses, the others hold nothing.
+        tokio::select! {
+            received = events.recv_many(&mut batch, BATCH) => if received == 0 {
+                return;
+            },
+            _ = tick.tick() => batch.push(TopologyEvent::Tick),
+            () = tokio::time::sleep_until(due), if topology.is_dirty() => {}
+        }
+        for event in batch.drain(..) {
+            log(topology.apply(event, now()));
+        }
+        if topology.is_dirty() && due <= Instant::now() {
+            snapshots.send_replace(Arc::new(topology.snapshot(now())));
+            due = Instant::now() + PACE;
+        }
+    }
+}
+
+fn log(changes: Changes) {
+    for node in changes.joined {
+        tracing::info!(%node, "node joined");
+    }
+    for (node, state) in changes.turned {
+        tracing::info!(%node, ?state, "node changed its state");
+    }
+    for node in changes.left {
+        tracing::info!(%node, "node forgotten after long silence");
+    }
+    for contest in changes.contested {
+        tracing::warn!(
+            mesh = %contest.mesh, address = %contest.address, holder = %contest.holder, claimant = %contest.claimant,
+            "two nodes claim one address"
+        );
+    }
+}
