@@ -1,1 +1,13 @@
-//! Placeholder until the first slice lands.
+//! The agent on each mesh node: observes batman-adv and streams what it sees to the collector.
+//!
+//! ```text
+//! kernel: batadv genl, ethtool ─┐
+//!         rtnetlink             ├─ collect ─► Sample ─ derive(prev) ─► Snapshot ─► uplink session ─► tonic over mTLS
+//!         eBPF maps, ring       ┘   shell     value       pure            └► Record ─┘ (pure)           shell
+//! ```
+//!
+//! The mesh comes first: nothing here changes or stops forwarding, with or without a collector, an identity, a probe.
+
+pub mod config;
+pub mod ebpf;
+pub mod netlink;

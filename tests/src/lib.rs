@@ -1,1 +1,4 @@
-//! Placeholder until the first slice lands.
+//! What the tests of the whole share: random meshes, and what batctl says of them.
+
+pub mod batctl;
+pub mod meshes;

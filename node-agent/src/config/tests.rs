@@ -1,0 +1,63 @@
+use expect_test::{Expect, expect};
+
+use super::*;
+
+#[track_caller]
+fn check(text: &str, expected: Expect) {
+    let path = Path::new("agent.toml");
+    let parsed = config::parse::<Config>(path, text).map_err(InvalidConfig::from);
+    let error = parsed
+        .and_then(|config| config.checked(path))
+        .expect_err("must be refused");
+    expected.assert_eq(&error.to_string());
+}
+
+#[test]
+fn one_mesh_interface_is_all_that_must_be_said() {
+    let path = Path::new("agent.toml");
+    let config = config::parse::<Config>(path, "[mesh.bat0]\n")
+        .unwrap()
+        .checked(path)
+        .unwrap();
+    assert_eq!(config.collect.interval.get(), Duration::from_secs(5));
+    assert!(config.probes.enabled && config.collector.addresses.is_empty());
+}
+
+#[test]
+fn what_is_wrong_is_named_with_its_place() {
+    check(
+        "",
+        expect!["agent.toml: no mesh interface is named: add a table for each, as in [mesh.bat0]"],
+    );
+    check(
+        "[mesh.bat0]\nhop_penalty = 3\n",
+        expect!["agent.toml:2: mesh.bat0.hop_penalty: unknown field `hop_penalty`, expected `name`"],
+    );
+    check(
+        "[mesh.\"bat/0\"]\n",
+        expect![[
+            r#"agent.toml:1: mesh."bat/0": "bat/0" is no interface name: 1 to 15 bytes without white space, '/' or ':'"#
+        ]],
+    );
+    check(
+        "[mesh.bat0]\n[collect]\ninterval = \"10ms\"\n",
+        expect!["agent.toml:3: collect.interval: 10ms is outside 500ms to 5m"],
+    );
+    check("[mesh.bat0]\n[collector]\naddresses = [\"collector\"]\n", expect![[r#"agent.toml:3: collector.addresses: "collector" is no address: write host:port, as in "10.0.0.1:7443""#]]);
+    check(
+        "[mesh.bat0]\n[collector]\naddresses = [\"10.0.0.1:7443\"]\n",
+        expect![
+            "agent.toml: identity.trust_domain: must be set, since collector.addresses is: agent and collector prove who they are"
+        ],
+    );
+    check(
+        "[mesh.bat0]\n[identity]\nworkload_api = \"/run/x.sock\"\n",
+        expect![[
+            r#"agent.toml: identity.workload_api: "/run/x.sock" is no Unix socket: write unix:/path/to/api.sock"#
+        ]],
+    );
+    check(
+        "[mesh.bat0]\n[log]\nformat = \"xml\"\n",
+        expect!["agent.toml:3: log.format: unknown variant `xml`, expected `text` or `json`"],
+    );
+}

@@ -1,0 +1,130 @@
+//! The whole, on the kernel's batman-adv: what the collector says against what batctl says at the same moment.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use mesh_lab::metrics::{self, Sample};
+use mesh_lab::wait::{self, Look};
+use mesh_lab::{Impairment, Lab, Options};
+use mesh_tests::batctl::{self, LinkEnd};
+use mesh_tests::meshes;
+
+/// The contract's bound between the collector's TQ and batctl's.
+const TQ_BOUND: f64 = 5.0;
+const LIMIT: Duration = Duration::from_secs(180);
+
+struct Metric {
+    algorithm: &'static str,
+    name: &'static str,
+    /// One unit of batctl's value in units of the metric.
+    scale: f64,
+    /// In units of the metric.
+    bound: f64,
+}
+
+const TQ: Metric = Metric {
+    algorithm: "BATMAN_IV",
+    name: "mesh_link_tq",
+    scale: 1.0,
+    bound: TQ_BOUND,
+};
+/// kbit/s to bytes a second; batctl and we read the same number.
+const THROUGHPUT: Metric = Metric {
+    algorithm: "BATMAN_V",
+    name: "mesh_link_throughput_bytes_per_second",
+    scale: 125.0,
+    bound: 0.0,
+};
+
+fn collected(samples: &[Sample], name: &str) -> BTreeMap<LinkEnd, f64> {
+    let key = |sample: &Sample| {
+        (
+            sample.label("node").to_owned(),
+            sample.label("interface").to_owned(),
+            sample.label("neighbor").to_owned(),
+        )
+    };
+    metrics::select(samples, name, &[])
+        .map(|sample| (key(sample), sample.value))
+        .collect()
+}
+
+/// Waits for a moment at which every link agrees. batctl is asked before and after the collector; a value that moves
+/// meanwhile may be anywhere between the two.
+fn agree(lab: &Lab, metric: &Metric, accept: impl Fn(&BTreeMap<LinkEnd, f64>) -> bool) -> BTreeMap<LinkEnd, f64> {
+    wait::until("collector and batctl agree on every link", LIMIT, || {
+        let before = batctl::links(lab, metric.algorithm)?;
+        let ours = collected(&lab.metrics()?, metric.name);
+        let after = batctl::links(lab, metric.algorithm)?;
+        if !ours.keys().eq(before.keys()) || !ours.keys().eq(after.keys()) {
+            return Ok(Look::Pending(format!("{} links of {} known", ours.len(), after.len())));
+        }
+        let off = |key: &LinkEnd, value: f64| {
+            let (a, b) = (before[key] * metric.scale, after[key] * metric.scale);
+            (a.min(b) - value).max(value - a.max(b)).max(0.0)
+        };
+        let worst = ours.iter().map(|(key, value)| off(key, *value)).fold(0.0, f64::max);
+        if worst > metric.bound {
+            return Ok(Look::Pending(format!(
+                "the worst of {} links is {worst} off",
+                ours.len()
+            )));
+        }
+        if !accept(&ours) {
+            return Ok(Look::Pending("all agree, the change is not there yet".into()));
+        }
+        println!("{} links agree, the worst is {worst} off", ours.len());
+        Ok(Look::Ready(ours))
+    })
+    .unwrap()
+}
+
+fn agree_before_and_after_an_impairment(metric: &Metric, test: &str) {
+    let topology = meshes::random(metric.algorithm, 10, 4, 20_261_121).unwrap();
+    let lab = Lab::start(&topology, Options::for_test(test).unwrap()).unwrap();
+    let links = agree(&lab, metric, |links| links.len() == 2 * topology.links.len());
+
+    let link = topology.links[0];
+    let (a, b) = (&topology.nodes[link.a].id, &topology.nodes[link.b].id);
+    let peer = lab.plan().unwrap().nodes[link.b]
+        .interfaces
+        .iter()
+        .find(|end| end.peer == link.a)
+        .unwrap()
+        .mac
+        .clone();
+    let end = links
+        .keys()
+        .find(|(node, _, neighbor)| node == a && *neighbor == peer)
+        .unwrap()
+        .clone();
+    match metric.algorithm {
+        "BATMAN_IV" => lab
+            .set_link(
+                a,
+                b,
+                Impairment {
+                    loss: 0.5,
+                    ..Impairment::default()
+                },
+            )
+            .unwrap(),
+        // On a wire BATMAN_V goes by the interface's speed, which a veth pair has not: the override stands for it.
+        _ => {
+            lab.batctl(a, &["hardif", &end.1, "throughput_override", "3000kbit"])
+                .unwrap();
+        }
+    }
+    agree(&lab, metric, |now| now[&end] < links[&end] * 0.8);
+    lab.stop().unwrap();
+}
+
+#[test]
+fn tq_of_every_link_is_batctls_before_and_after_an_impairment() {
+    agree_before_and_after_an_impairment(&TQ, "tq_of_every_link");
+}
+
+#[test]
+fn throughput_of_every_link_is_batctls_before_and_after_an_impairment() {
+    agree_before_and_after_an_impairment(&THROUGHPUT, "throughput_of_every_link");
+}
