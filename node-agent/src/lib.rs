@@ -9,5 +9,7 @@
 //! The mesh comes first: nothing here changes or stops forwarding, with or without a collector, an identity, a probe.
 
 pub mod config;
+pub mod control;
 pub mod ebpf;
 pub mod netlink;
+pub mod status;
