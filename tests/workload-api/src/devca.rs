@@ -230,12 +230,8 @@ fn listen(path: &Path) -> anyhow::Result<UnixListener> {
         Ok(_) => bail!("{} is in the way and no socket", path.display()),
         Err(_) => {}
     }
-    let listener = UnixListener::bind(path).with_context(|| {
-        format!(
-            "no socket at {} (its path may have at most 107 bytes)",
-            path.display()
-        )
-    })?;
+    let listener = UnixListener::bind(path)
+        .with_context(|| format!("no socket at {} (its path may have at most 107 bytes)", path.display()))?;
     // The daemons it serves may run as other users.
     std::fs::set_permissions(path, Permissions::from_mode(0o777))
         .with_context(|| format!("mode of {} could not be set", path.display()))?;
