@@ -4,4 +4,7 @@
 //! [`app`] wires together.
 
 pub mod clock;
+pub mod ingest;
+#[cfg(test)]
+mod testing;
 pub mod topology;

@@ -130,13 +130,16 @@ impl Topology {
         changes: &mut Changes,
     ) {
         let id = &session.node;
-        if !self.observed.contains_key(id) {
-            self.observed
-                .insert(id.clone(), Observed::new(Arc::clone(session), now));
-            changes.joined.push(id.clone());
-        }
-        if self.current(session).is_none() {
-            return;
+        match self.observed.get(id).map(|node| epoch(&node.session)) {
+            Some(known) if known == epoch(session) => {}
+            Some(known) if known > epoch(session) => return,
+            Some(_) => self.open(Arc::clone(session), now, changes),
+            None => {
+                self.observed
+                    .insert(id.clone(), Observed::new(Arc::clone(session), now));
+                self.derived.structure = true;
+                changes.joined.push(id.clone());
+            }
         }
         self.note_restarts(id, &view, now.instant);
         let restarts = &self.restarts;
@@ -259,4 +262,3 @@ fn is_new(known: &Snapshot, ifname: &IfName, counters_incarnation: u64) -> bool 
         .get(ifname)
         .is_none_or(|mesh| mesh.counters_incarnation != counters_incarnation)
 }
-

@@ -1,0 +1,6 @@
+//! Agents' streams become events of the topology.
+//!
+//! What a stream means is decided by [`session`] and [`ledger`], both pure; [`service`] carries messages to and fro.
+
+pub mod ledger;
+pub mod session;
