@@ -279,7 +279,7 @@ impl Lab {
         if !self.topology.nodes.iter().any(|n| n.agent && n.id == node) {
             bail!("node `{node}` has no agent in this topology");
         }
-        let collector = self.address(&self.collector_node()?.to_owned())?;
+        let collector = self.address(self.collector_node()?)?;
         let overlay = self.options.agent_config.as_deref();
         let spec = self.folders.agent(node, &self.topology.name, collector, overlay)?;
         let process = self.launch(spec)?;

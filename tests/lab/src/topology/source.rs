@@ -123,9 +123,7 @@ impl<'a> Source<'a> {
 
     fn position(&self, raw: &RawValue) -> (usize, usize) {
         // Raw values are slices of the text, so the distance of their addresses is the offset.
-        let offset = (raw.get().as_ptr() as usize)
-            .checked_sub(self.text.as_ptr() as usize)
-            .unwrap_or(0);
+        let offset = (raw.get().as_ptr() as usize).saturating_sub(self.text.as_ptr() as usize);
         self.line_column(offset)
     }
 

@@ -1,0 +1,259 @@
+//! `cargo xtask test`: everything, in an order that finds cheap mistakes first.
+
+use std::path::PathBuf;
+use std::process::{Command, ExitCode};
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, bail};
+use mesh_lab::interrupt;
+use serde_json::Value;
+
+use crate::guest::RESULTS;
+use crate::job::{self, Suite, Task, TestsTask};
+use crate::kernel::{self, Kernel};
+use crate::paths::{Paths, fresh, program};
+use crate::report::{Counts, Steps, say};
+use crate::session::{Place, Session};
+use crate::{ebpf, lab, setup, suites};
+
+/// For the tests on the host, and for those in one VM.
+const LIMIT: Duration = Duration::from_secs(30 * 60);
+
+/// What the tests are told.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// Run the VM's tests on these kernels, in full; default: 6.1 in full, and the smoke tests on 6.12.
+    #[arg(long)]
+    kernel: Vec<String>,
+    /// Every kernel in full, and more cases for the property tests.
+    #[arg(long)]
+    full: bool,
+    /// Only the tests in the VM.
+    #[arg(long, hide = true)]
+    only_vm: bool,
+    /// Only tests whose name contains this (in the VM).
+    #[arg(long)]
+    filter: Option<String>,
+}
+
+impl Args {
+    /// Kernels, and whether each runs in full.
+    fn kernels(&self) -> Vec<(String, bool)> {
+        if !self.kernel.is_empty() {
+            return self.kernel.iter().map(|kernel| (kernel.clone(), true)).collect();
+        }
+        vec![
+            (kernel::DEFAULT.to_owned(), true),
+            (kernel::SMOKE.to_owned(), self.full),
+        ]
+    }
+}
+
+pub(crate) fn run(args: &Args) -> Result<ExitCode> {
+    let paths = Paths::find()?;
+    interrupt::install()?;
+    let kernels = args.kernels();
+    let mut steps = Steps::new(3 + kernels.len() + if args.only_vm { 0 } else { 6 });
+    let scope = setup::Scope {
+        ebpf: true,
+        kernels: kernels.iter().map(|(kernel, _)| kernel.clone()).collect(),
+        watchers: true,
+    };
+    steps.must("what is missing", || setup::ensure(&paths, &scope))?;
+    if !args.only_vm {
+        steps.try_suite("formatting", || cargo(&paths, &["fmt", "--all", "--check"]))?;
+    }
+    steps.must("build the eBPF programs", || ebpf::build(&paths.root).map(drop))?;
+    steps.must("build the daemons", || lab::build(&paths))?;
+    if !args.only_vm {
+        host(&paths, args, &mut steps)?;
+    }
+    match vm_binaries(&paths) {
+        Ok(binaries) if binaries.is_empty() => steps.skip("tests in the VM", "there are none (tests/tests/vm_*.rs)"),
+        Ok(binaries) => {
+            for (name, full) in &kernels {
+                let kernel = kernel::get(&paths, name)?;
+                let what = format!("{} on kernel {name}", if *full { "tests" } else { "smoke tests" });
+                let filter = args.filter.clone().or_else(|| (!full).then(|| "smoke".to_owned()));
+                steps.try_suite(&what, || in_vm(&paths, kernel, &binaries, filter))?;
+            }
+        }
+        Err(error) => steps.try_suite("build the VM's tests", || Err(error))?,
+    }
+    let counts = steps.summary();
+    Ok(if counts.failed == 0 {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
+}
+
+/// What needs no batman-adv.
+fn host(paths: &Paths, args: &Args, steps: &mut Steps) -> Result<()> {
+    steps.try_suite("clippy", || {
+        cargo(
+            paths,
+            &[
+                "clippy",
+                "--workspace",
+                "--all-targets",
+                "--quiet",
+                "--",
+                "-D",
+                "warnings",
+            ],
+        )
+    })?;
+    steps.try_suite("tests on the host", || host_tests(paths, args.full))?;
+    steps.try_suite("examples in the documentation", || {
+        suites::run(&mut command(paths, &["test", "--workspace", "--doc", "--quiet"]), LIMIT).map(|o| o.counts)
+    })?;
+    steps.try_suite("documentation", || {
+        let mut doc = command(
+            paths,
+            &["doc", "--workspace", "--no-deps", "--document-private-items", "--quiet"],
+        );
+        check(doc.env("RUSTDOCFLAGS", "-D warnings"))
+    })?;
+    match program("cargo-deny") {
+        Some(_) => steps.try_suite("licences and advisories", || {
+            cargo(paths, &["deny", "--workspace", "check"])
+        }),
+        None => {
+            steps.skip(
+                "licences and advisories",
+                "cargo-deny is not installed (cargo install cargo-deny)",
+            );
+            Ok(())
+        }
+    }
+}
+
+fn command(paths: &Paths, args: &[&str]) -> Command {
+    let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    command.args(args).current_dir(&paths.root);
+    command
+}
+
+fn cargo(paths: &Paths, args: &[&str]) -> Result<Counts> {
+    check(&mut command(paths, args))
+}
+
+/// A command that either passes or fails as one.
+fn check(command: &mut Command) -> Result<Counts> {
+    let status = command.status().with_context(|| format!("cannot start {command:?}"))?;
+    if !status.success() {
+        bail!(
+            "`{}` failed ({status}); see above",
+            format!("{command:?}").replace('"', "")
+        );
+    }
+    Ok(Counts { passed: 1, failed: 0 })
+}
+
+fn host_tests(paths: &Paths, full: bool) -> Result<Counts> {
+    let mut tests = if program("cargo-nextest").is_some() {
+        let args = [
+            "nextest",
+            "run",
+            "--workspace",
+            "--no-fail-fast",
+            "-E",
+            "not binary(/^vm_/)",
+            "--status-level=fail",
+        ];
+        command(paths, &args)
+    } else {
+        say("  (cargo-nextest is not installed; cargo test does)");
+        let mut tests = command(
+            paths,
+            &["test", "--workspace", "--quiet", "--no-fail-fast", "--lib", "--bins"],
+        );
+        for file in test_files(paths, false)? {
+            tests.args(["--test", &file]);
+        }
+        tests
+    };
+    if full {
+        tests.env("PROPTEST_CASES", "10000");
+    }
+    Ok(suites::run(tests.env("CARGO_TERM_COLOR", "never"), LIMIT)?.counts)
+}
+
+/// Names of all integration tests of the workspace: those that need the VM, or the others.
+fn test_files(paths: &Paths, vm: bool) -> Result<Vec<String>> {
+    let output = command(paths, &["metadata", "--no-deps", "--format-version=1"]).output()?;
+    let metadata: Value = serde_json::from_slice(&output.stdout).context("cargo metadata prints no JSON")?;
+    let packages = metadata["packages"].as_array().cloned().unwrap_or_default();
+    let targets = packages
+        .iter()
+        .flat_map(|package| package["targets"].as_array().cloned().unwrap_or_default());
+    let tests = targets.filter(|target| target["kind"][0] == "test");
+    let names = tests.filter_map(|target| target["name"].as_str().map(str::to_owned));
+    Ok(names.filter(|name| name.starts_with("vm_") == vm).collect())
+}
+
+/// Builds the VM's test binaries; name and file of each.
+fn vm_binaries(paths: &Paths) -> Result<Vec<(String, PathBuf)>> {
+    let names = test_files(paths, true)?;
+    if names.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut build = command(
+        paths,
+        &[
+            "test",
+            "--package",
+            "mesh-tests",
+            "--no-run",
+            "--message-format=json-render-diagnostics",
+        ],
+    );
+    for name in &names {
+        build.args(["--test", name]);
+    }
+    let output = build
+        .stderr(std::process::Stdio::inherit())
+        .output()
+        .context("cannot start cargo")?;
+    if !output.status.success() {
+        bail!("the VM's tests do not compile; the compiler's words stand above");
+    }
+    let text = String::from_utf8_lossy(&output.stdout);
+    let messages = text.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    let mut binaries: Vec<_> = messages
+        .filter(|message| message["target"]["kind"][0] == "test")
+        .filter_map(|m| {
+            Some((
+                m["target"]["name"].as_str()?.to_owned(),
+                PathBuf::from(m["executable"].as_str()?),
+            ))
+        })
+        .collect();
+    binaries.sort();
+    Ok(binaries)
+}
+
+fn in_vm(paths: &Paths, kernel: Kernel, binaries: &[(String, PathBuf)], filter: Option<String>) -> Result<Counts> {
+    let run = paths.target().join("test").join(&kernel.name);
+    fresh(&run, &[])?;
+    let task = Task::Tests(TestsTask {
+        binaries: binaries.to_vec(),
+        filter,
+    });
+    let status = Session::start(paths, &Place::Vm(kernel), &run, task, None)?.wait(LIMIT)?;
+    let suites: Vec<Suite> = job::read(&run.join(RESULTS)).unwrap_or_default();
+    let mut counts = Counts::default();
+    for suite in &suites {
+        counts.passed += suite.passed;
+        counts.failed += suite.failed;
+    }
+    if status != 0 && counts.failed == 0 {
+        // It fell outside the tests themselves.
+        counts.failed = 1;
+    }
+    if counts.failed > 0 {
+        say(&format!("  logs are in {}", run.join(job::LOGS).display()));
+    }
+    Ok(counts)
+}
