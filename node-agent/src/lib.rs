@@ -8,8 +8,11 @@
 //!
 //! The mesh comes first: nothing here changes or stops forwarding, with or without a collector, an identity, a probe.
 
+pub mod collect;
 pub mod config;
 pub mod control;
+pub mod derive;
 pub mod ebpf;
 pub mod netlink;
+pub mod sample;
 pub mod status;

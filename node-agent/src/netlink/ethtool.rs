@@ -95,10 +95,17 @@ impl Ethtool {
         let mut info = Buffer::new(24, &[GSSET_INFO, 0, 1 << SS_STATS, 0]);
         self.command(name, &mut info)?;
         // The mask comes back with the sets that the device has.
-        Ok(if info.word(2) & 1 << SS_STATS == 0 { 0 } else { info.word(4) })
+        Ok(if info.word(2) & 1 << SS_STATS == 0 {
+            0
+        } else {
+            info.word(4)
+        })
     }
 
-    #[expect(unsafe_code, reason = "SIOCETHTOOL has no safe wrapper; this is the only place that issues it")]
+    #[expect(
+        unsafe_code,
+        reason = "SIOCETHTOOL has no safe wrapper; this is the only place that issues it"
+    )]
     fn command(&self, name: &IfName, buffer: &mut Buffer) -> Result<(), EthtoolError> {
         nix::ioctl_readwrite_bad!(siocethtool, libc::SIOCETHTOOL, libc::ifreq);
         let mut request = libc::ifreq {

@@ -6,9 +6,7 @@ use std::io;
 use futures_util::StreamExt;
 use mesh_proto::model::MacAddr;
 use netlink_packet_route::AddressFamily;
-use netlink_packet_route::link::{
-    InfoKind, LinkAttribute, LinkExtentMask, LinkFlags, LinkInfo, LinkMessage,
-};
+use netlink_packet_route::link::{InfoKind, LinkAttribute, LinkExtentMask, LinkFlags, LinkInfo, LinkMessage};
 
 /// One interface.
 #[derive(Debug, Clone, PartialEq, Eq)]

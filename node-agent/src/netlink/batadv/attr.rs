@@ -7,8 +7,8 @@ use std::net::Ipv4Addr;
 
 use netlink_packet_core::{DefaultNla, NLA_F_NESTED, NLA_F_NET_BYTEORDER, Nla, NlaBuffer};
 
-use super::value::{Flag, Value, VlanId};
 use super::MacAddr;
+use super::value::{Flag, Value, VlanId};
 
 macro_rules! attributes {
     ($($(#[$doc:meta])* $id:literal $name:ident($type:ty);)+) => {

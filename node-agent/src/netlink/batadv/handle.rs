@@ -142,7 +142,11 @@ impl BatadvHandle {
                 _ => {}
             }
         }
-        if ended { Ok(answer) } else { Err(BatadvError::Disconnected) }
+        if ended {
+            Ok(answer)
+        } else {
+            Err(BatadvError::Disconnected)
+        }
     }
 }
 
