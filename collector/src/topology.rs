@@ -262,3 +262,6 @@ fn is_new(known: &Snapshot, ifname: &IfName, counters_incarnation: u64) -> bool 
         .get(ifname)
         .is_none_or(|mesh| mesh.counters_incarnation != counters_incarnation)
 }
+
+#[cfg(test)]
+mod tests;

@@ -85,15 +85,16 @@ impl Directory {
                 directory.insert(place, NodeKey::Observed(holder.clone()));
             }
         }
+        let claimed = |mesh: &MeshId, address| claims.by_place.contains_key(&(mesh.clone(), address));
         for place in mentions.addresses.keys() {
             let (mesh, address) = place;
-            if directory.resolve(mesh, *address).is_some() {
+            if claimed(mesh, *address) {
                 continue;
             }
-            let primary = mentions.root(place, |at| directory.resolve(mesh, at).is_some());
+            let primary = mentions.root(place, |at| claimed(mesh, at));
             let key = match directory.resolve(mesh, primary) {
-                Some(known) => known.clone(),
-                None => NodeKey::Unobserved(primary),
+                Some(known) if claimed(mesh, primary) => known.clone(),
+                _ => NodeKey::Unobserved(primary),
             };
             directory.insert(&(mesh.clone(), primary), key.clone());
             directory.insert(place, key);
