@@ -57,7 +57,10 @@ impl Control {
     /// # Errors
     /// [`ControlError::InUse`], [`ControlError::Make`].
     pub fn bind(path: &Path) -> Result<Self, ControlError> {
-        let make = |source| ControlError::Make { path: path.to_owned(), source };
+        let make = |source| ControlError::Make {
+            path: path.to_owned(),
+            source,
+        };
         if std::os::unix::net::UnixStream::connect(path).is_ok() {
             return Err(ControlError::InUse(path.to_owned()));
         }
@@ -70,7 +73,10 @@ impl Control {
         }
         let listener = UnixListener::bind(path).map_err(make)?;
         std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600)).map_err(make)?;
-        Ok(Self { listener, path: path.to_owned() })
+        Ok(Self {
+            listener,
+            path: path.to_owned(),
+        })
     }
 
     /// Answers until the task is dropped.
@@ -108,7 +114,10 @@ impl Drop for Control {
 /// # Errors
 /// [`ControlError::Ask`], [`ControlError::Answer`].
 pub fn ask(path: &Path) -> Result<Status, ControlError> {
-    let fail = |source| ControlError::Ask { path: path.to_owned(), source };
+    let fail = |source| ControlError::Ask {
+        path: path.to_owned(),
+        source,
+    };
     let mut stream = std::os::unix::net::UnixStream::connect(path).map_err(fail)?;
     stream.set_read_timeout(Some(PATIENCE)).map_err(fail)?;
     let mut json = Vec::new();

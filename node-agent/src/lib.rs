@@ -14,5 +14,6 @@ pub mod control;
 pub mod derive;
 pub mod ebpf;
 pub mod netlink;
+pub mod observe;
 pub mod sample;
 pub mod status;

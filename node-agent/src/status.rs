@@ -42,7 +42,10 @@ impl Status {
             }
         }
         for (name, mesh) in &self.snapshot.meshes {
-            let algorithm = mesh.settings.algorithm.map_or("unknown algorithm", |algorithm| algorithm.name());
+            let algorithm = mesh
+                .settings
+                .algorithm
+                .map_or("unknown algorithm", |algorithm| algorithm.name());
             line(format_args!(
                 "mesh interface {name} of mesh {}: {algorithm}, {} originators, {} gateways",
                 mesh.settings.mesh,
@@ -55,10 +58,16 @@ impl Status {
                     Some(Metric::Tq(tq)) => format!("TQ {}", tq.0),
                     Some(Metric::Throughput(throughput)) => format!("{} kbit/s", throughput.0),
                 };
-                line(format_args!("  neighbor {} on {}: {metric}", key.neigh_address, key.hard_ifname));
+                line(format_args!(
+                    "  neighbor {} on {}: {metric}",
+                    key.neigh_address, key.hard_ifname
+                ));
             }
             if let Some(churn) = mesh.churn {
-                line(format_args!("  path switches since the agent's start: {}", churn.path_switches));
+                line(format_args!(
+                    "  path switches since the agent's start: {}",
+                    churn.path_switches
+                ));
             }
         }
         lines.push(String::new());

@@ -43,7 +43,12 @@ fn what_is_wrong_is_named_with_its_place() {
         "[mesh.bat0]\n[collect]\ninterval = \"10ms\"\n",
         expect!["agent.toml:3: collect.interval: 10ms is outside 500ms to 5m"],
     );
-    check("[mesh.bat0]\n[collector]\naddresses = [\"collector\"]\n", expect![[r#"agent.toml:3: collector.addresses: "collector" is no address: write host:port, as in "10.0.0.1:7443""#]]);
+    check(
+        "[mesh.bat0]\n[collector]\naddresses = [\"collector\"]\n",
+        expect![[
+            r#"agent.toml:3: collector.addresses: "collector" is no address: write host:port, as in "10.0.0.1:7443""#
+        ]],
+    );
     check(
         "[mesh.bat0]\n[collector]\naddresses = [\"10.0.0.1:7443\"]\n",
         expect![

@@ -1,5 +1,7 @@
 use expect_test::expect;
-use mesh_proto::model::{LastSeen, MacAddr, MeshSettings, MeshView, Neighbor, NeighborKey, ProbeStatus, TableSizes, Tq};
+use mesh_proto::model::{
+    LastSeen, MacAddr, MeshSettings, MeshView, Neighbor, NeighborKey, ProbeStatus, TableSizes, Tq,
+};
 
 use super::*;
 
@@ -8,7 +10,11 @@ fn status() -> Status {
         hard_ifname: "eth0".try_into().unwrap(),
         neigh_address: MacAddr([2, 0, 0, 0, 0, 1]),
     };
-    let neighbor = Neighbor { metric: Some(Metric::Tq(Tq(255))), last_seen: LastSeen::default(), orig_address: None };
+    let neighbor = Neighbor {
+        metric: Some(Metric::Tq(Tq(255))),
+        last_seen: LastSeen::default(),
+        orig_address: None,
+    };
     let mesh = MeshView {
         settings: MeshSettings {
             mesh: "roofs".try_into().unwrap(),
@@ -32,13 +38,21 @@ fn status() -> Status {
         traffic: BTreeMap::new(),
         churn: None,
     };
-    let probe = ProbeStatus { attached: false, mechanism: String::new(), reason: "no kprobes in this kernel".into() };
+    let probe = ProbeStatus {
+        attached: false,
+        mechanism: String::new(),
+        reason: "no kprobes in this kernel".into(),
+    };
     Status {
         version: "0.1.0".into(),
         name: "tower".into(),
         spiffe_id: None,
         uplink: "waiting for an identity".into(),
-        problems: [("bat1".to_owned(), "no such interface: nothing of it is reported".to_owned())].into(),
+        problems: [(
+            "bat1".to_owned(),
+            "no such interface: nothing of it is reported".to_owned(),
+        )]
+        .into(),
         snapshot: Snapshot {
             meshes: [("bat0".try_into().unwrap(), mesh)].into(),
             probes: [("routes".to_owned(), probe)].into(),

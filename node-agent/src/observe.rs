@@ -1,0 +1,209 @@
+//! Looks at the kernel once per interval and publishes what it sees: the data's way from collect to derive.
+//!
+//! The one owner of the probes, of the netlink sockets and of what derive remembers. Snapshots are published latest-wins:
+//! who is slow sees fewer of them. Records go into a bounded queue; what does not fit is dropped and counted here.
+//!
+//! The probes vouch for themselves every few seconds, whatever the interval: without that they stop counting, so that
+//! a dead agent costs no packet anything.
+
+mod frames;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use mesh_proto::model::{ProbeStatus, Record, Snapshot, SvidStatus};
+use mesh_transport::IdentityStatus;
+use tokio::sync::{mpsc, watch};
+use tokio::time::{MissedTickBehavior, interval};
+use tokio_util::sync::CancellationToken;
+
+use crate::collect::Collector;
+use crate::derive::{self, derive};
+use crate::ebpf::{ProbeState, Probes, RouteChange, RouteChanges, VOUCHED_FOR};
+use crate::sample::{ProbeSwitches, ProbedSwitch, Sample};
+use frames::Frames;
+
+/// Twice within the time the probes go on without.
+const HEARTBEAT: Duration = Duration::from_secs(VOUCHED_FOR.as_secs() / 3);
+/// Route changes kept between two samples; they are counted in the kernel all the same.
+const CHANGES_KEPT: usize = 10_000;
+
+/// What there is to observe, and with what.
+#[derive(Debug)]
+pub struct Observer {
+    /// How often.
+    pub interval: Duration,
+    /// Takes samples.
+    pub collector: Collector,
+    /// What derive must know.
+    pub config: derive::Config,
+    /// eBPF, unless switched off.
+    pub probes: Option<Probes>,
+    /// The agent's own certificate; `None`: it reports to nobody.
+    pub identity: Option<watch::Receiver<IdentityStatus>>,
+}
+
+/// Where it goes.
+#[derive(Debug)]
+pub struct Outputs {
+    /// The latest view.
+    pub snapshots: watch::Sender<Arc<Snapshot>>,
+    /// What happened.
+    pub records: mpsc::Sender<Record>,
+}
+
+struct Observing {
+    observer: Observer,
+    state: derive::State,
+    frames: Frames,
+    changes: Vec<RouteChange>,
+    dropped: u64,
+}
+
+impl Observer {
+    /// Observes until `stop`. Must run in the network namespace of the mesh, in a multi-threaded runtime.
+    pub async fn run(mut self, outputs: Outputs, stop: CancellationToken) {
+        let mut ring = self.probes.as_mut().and_then(Probes::take_route_changes);
+        let mut look = interval(self.interval);
+        look.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut heartbeat = interval(HEARTBEAT);
+        heartbeat.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut observing = Observing {
+            observer: self,
+            state: derive::State::default(),
+            frames: Frames::default(),
+            changes: Vec::new(),
+            dropped: 0,
+        };
+        loop {
+            // Cancel-safe: ticks are, and `next` keeps in the ring what it has not handed over.
+            tokio::select! {
+                () = stop.cancelled() => return,
+                _ = heartbeat.tick() => observing.heartbeat(),
+                _ = look.tick() => observing.look(&outputs).await,
+                read = next(&mut ring, &mut observing.changes) => observing.gathered(read, &mut ring),
+            }
+        }
+    }
+}
+
+impl Observing {
+    fn heartbeat(&mut self) {
+        if let Some(probes) = &mut self.observer.probes {
+            // Attaching anew reads the kernel's type information: too long for other tasks to wait.
+            tokio::task::block_in_place(|| probes.heartbeat());
+        }
+    }
+
+    fn gathered(&mut self, read: std::io::Result<()>, ring: &mut Option<RouteChanges>) {
+        if let Err(error) = read {
+            tracing::warn!(%error, "route changes are no longer reported one by one; they are still counted");
+            *ring = None;
+        }
+        let surplus = self.changes.len().saturating_sub(CHANGES_KEPT);
+        self.changes.drain(..surplus);
+    }
+
+    async fn look(&mut self, outputs: &Outputs) {
+        let mut sample = self.observer.collector.sample().await;
+        self.probe(&mut sample);
+        let derived = derive(&mut self.state, &sample, &self.observer.config);
+        let mut probes = derived.sources;
+        probes.extend(self.observer.probes.iter().flat_map(Probes::states).map(status));
+        outputs.snapshots.send_replace(Arc::new(Snapshot {
+            meshes: derived.meshes,
+            probes,
+            svid: self
+                .observer
+                .identity
+                .as_ref()
+                .and_then(|identity| svid(&identity.borrow())),
+        }));
+        for record in derived.records {
+            if outputs.records.try_send(record).is_err() {
+                self.dropped += 1;
+                if self.dropped.is_power_of_two() {
+                    tracing::warn!(dropped = self.dropped, "events are dropped: their queue is full");
+                }
+            }
+        }
+    }
+
+    /// Adds what the probes saw, and has them follow the members.
+    fn probe(&mut self, sample: &mut Sample) {
+        let Some(probes) = &mut self.observer.probes else {
+            return;
+        };
+        let members: BTreeMap<u32, String> = sample
+            .meshes
+            .values()
+            .flatten()
+            .flat_map(|mesh| &mesh.members)
+            .map(|link| (link.ifindex, link.ifname.clone()))
+            .collect();
+        for gone in self.frames.follow(&members) {
+            probes.detach_interface(gone);
+        }
+        for (ifindex, name) in &members {
+            probes.attach_interface(*ifindex, name);
+        }
+        sample.traffic = probes
+            .traffic()
+            .inspect_err(|error| tracing::debug!(%error, "traffic counters could not be read"))
+            .ok()
+            .map(|counts| self.frames.add_up(&counts));
+        if probes.sees_routes() {
+            let counts = match probes.route_counts() {
+                Ok(counts) => counts
+                    .into_iter()
+                    .map(|count| (count.mesh_ifindex, count.switched))
+                    .collect(),
+                Err(error) => {
+                    tracing::debug!(%error, "path switch counters could not be read");
+                    return;
+                }
+            };
+            let events = self.changes.drain(..).filter_map(switch).collect();
+            sample.path_switches = Some(ProbeSwitches { counts, events });
+        }
+    }
+}
+
+async fn next(ring: &mut Option<RouteChanges>, changes: &mut Vec<RouteChange>) -> std::io::Result<()> {
+    match ring {
+        Some(ring) => ring.next(changes).await,
+        None => std::future::pending().await,
+    }
+}
+
+fn switch(change: RouteChange) -> Option<ProbedSwitch> {
+    Some(ProbedSwitch {
+        boottime_ns: change.boottime_ns,
+        mesh_ifindex: change.mesh_ifindex,
+        orig_address: change.originator,
+        old_neigh_address: change.old?.neighbor,
+        new_neigh_address: change.new?.neighbor,
+    })
+}
+
+fn status(state: ProbeState) -> (String, ProbeStatus) {
+    let reason = match (state.reason, state.lost) {
+        (Some(reason), Some(lost)) => format!("{reason}: {lost}"),
+        (reason, _) => reason.unwrap_or_default(),
+    };
+    let status = ProbeStatus {
+        attached: state.mechanism.is_some(),
+        mechanism: state.mechanism.unwrap_or_default().to_owned(),
+        reason,
+    };
+    (state.name.to_owned(), status)
+}
+
+fn svid(status: &IdentityStatus) -> Option<SvidStatus> {
+    let svid = status.svid.as_ref()?;
+    Some(SvidStatus {
+        expiry_seconds: svid.expiry_seconds,
+        renewals: status.renewals,
+    })
+}
