@@ -16,7 +16,7 @@ use std::{
 use anyhow::{Context as _, bail};
 
 /// Debian packages the build needs where no suitable rustup nightly is present, and what each is for.
-pub const PACKAGES: &[(&str, &str)] = &[
+pub(crate) const PACKAGES: &[(&str, &str)] = &[
     (
         "rustc-web",
         "a rustc whose LLVM Debian ships too: compiles the eBPF programs",
@@ -29,7 +29,7 @@ pub const PACKAGES: &[(&str, &str)] = &[
 ];
 
 /// Where the object is left, from the workspace's root; `node-agent/build.rs` looks there.
-pub const OBJECT: &str = "target/ebpf/node-agent-ebpf.o";
+pub(crate) const OBJECT: &str = "target/ebpf/node-agent-ebpf.o";
 
 const TARGET: &str = "bpfel-unknown-none";
 const LINKER_VERSION: &str = "0.13.0";
@@ -47,7 +47,7 @@ enum Toolchain {
 
 /// Whether [`PACKAGES`] have to be installed before [`build`] can work.
 #[must_use]
-pub fn needs_packages() -> bool {
+pub(crate) fn needs_packages() -> bool {
     nightly().is_none()
 }
 
@@ -55,7 +55,7 @@ pub fn needs_packages() -> bool {
 ///
 /// # Errors
 /// Where no toolchain is present, bpf-linker cannot be installed, or the programs do not compile: each says what to do.
-pub fn build(root: &Path) -> anyhow::Result<PathBuf> {
+pub(crate) fn build(root: &Path) -> anyhow::Result<PathBuf> {
     let toolchain = choose()?;
     let mut cargo = Command::new("cargo");
     let linker = match &toolchain {

@@ -341,7 +341,7 @@ fn script(program: &Path, run: &Path) -> String {
     let quote = |text: &str| format!("'{}'", text.replace('\'', "'\\''"));
     let (program, run) = (quote(&program.to_string_lossy()), quote(&run.to_string_lossy()));
     let mut script = format!("#!/bin/sh\nexec >>{run}/console.log 2>&1\nexport PATH=\"$PATH:/usr/sbin:/sbin\"\n");
-    for name in ["RUST_LOG", "RUST_BACKTRACE", "PROPTEST_CASES"] {
+    for name in ["RUST_LOG", "PROPTEST_CASES"] {
         if let Ok(value) = std::env::var(name) {
             script.push_str(&format!("export {name}={}\n", quote(&value)));
         }

@@ -340,7 +340,7 @@ impl Lab {
         let began = wait::now();
         wait::until("the mesh converges", CONVERGE_LIMIT, || {
             self.check_daemons()?;
-            converge::look(&self.topology, self.plan()?)
+            Ok(converge::look(&self.topology, self.plan()?))
         })?;
         say(&format!(
             "  the mesh has converged ({:.1} s)",

@@ -63,6 +63,7 @@ impl Mesh {
         for words in &node.batctl {
             exec::batctl(&node.id, words)?;
         }
+        exec::run_with_input("ip", &["-n", &node.id, "-batch", "-"], &node.up_batch())?;
         Ok(())
     }
 

@@ -58,7 +58,7 @@ impl NodePlan {
         self.interfaces.first().map(|interface| interface.mac.as_str())
     }
 
-    /// Creates `bat0`, enslaves the hard interfaces and brings all up; for `ip -n NODE -batch -`.
+    /// Creates `bat0` and enslaves the hard interfaces, all still down; for `ip -n NODE -batch -`.
     #[must_use]
     pub fn ip_batch(&self, algorithm: Algorithm) -> String {
         let mut batch = String::from("link set lo up\n");
@@ -68,6 +68,16 @@ impl NodePlan {
         );
         for interface in &self.interfaces {
             line(&mut batch, format_args!("link set {} master bat0", interface.name));
+        }
+        batch
+    }
+
+    /// Brings all up, once everything is set: batman-adv averages throughputs from the first moment on. For
+    /// `ip -n NODE -batch -`.
+    #[must_use]
+    pub fn up_batch(&self) -> String {
+        let mut batch = String::new();
+        for interface in &self.interfaces {
             line(&mut batch, format_args!("link set {} up", interface.name));
         }
         batch.push_str("link set bat0 up\n");

@@ -30,11 +30,14 @@ fn the_mesh_interface_is_made_inside_its_namespace() {
         link set lo up
         link add bat0 address 02:78:00:01:00:00 type batadv ra BATMAN_V
         link set to-b master bat0
+    "#]]
+    .assert_eq(&plan.nodes[0].ip_batch(plan.algorithm));
+    expect![[r#"
         link set to-b up
         link set bat0 up
         address add 10.77.0.1/16 dev bat0
     "#]]
-    .assert_eq(&plan.nodes[0].ip_batch(plan.algorithm));
+    .assert_eq(&plan.nodes[0].up_batch());
 }
 
 #[test]
