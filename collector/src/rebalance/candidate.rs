@@ -99,7 +99,10 @@ fn improvement(
     let before = tables.to(destination);
     let goal = || mesh.key(destination).clone();
     let without = cut.routes_to(destination);
-    let disagrees = || Block::ModelDisagrees { node: mesh.key(node).clone(), destination: goal() };
+    let disagrees = || Block::ModelDisagrees {
+        node: mesh.key(node).clone(),
+        destination: goal(),
+    };
     let used = before.route(node).ok_or_else(disagrees)?;
     let other = without
         .route(node)
@@ -116,12 +119,19 @@ fn improvement(
     }
     let (delivery_used, delivery_better) = (delivery(&mesh.network, &way_used), delivery(&mesh.network, &way));
     if delivery_better - delivery_used < policy.min_gain {
-        return Err(Block::GainTooSmall { destination: goal(), delivery_used, delivery_better });
+        return Err(Block::GainTooSmall {
+            destination: goal(),
+            delivery_used,
+            delivery_better,
+        });
     }
     let h = mesh.network.hop_penalty(interface);
     let hop_penalty = steering_penalty(used.tq, other.tq, h, policy.margin_tq)
         .filter(|&penalty| penalty <= policy.max_hop_penalty)
-        .ok_or_else(|| Block::PenaltyTooHigh { destination: goal(), limit: policy.max_hop_penalty })?;
+        .ok_or_else(|| Block::PenaltyTooHigh {
+            destination: goal(),
+            limit: policy.max_hop_penalty,
+        })?;
     let stations = way.iter().map(|&link| mesh.network.link(link).to);
     Ok(Improvement {
         destination,
@@ -162,7 +172,9 @@ pub(super) fn steering_penalty(tq_a: u8, tq_b: u8, now: u8, margin: u8) -> Optio
     let exact = (TQ_MAX - u32::from(now)) * target % u32::from(tq_a).max(1) == 0;
     let passed = if exact { passed.checked_sub(1)? } else { passed };
     let penalty = TQ_MAX.checked_sub(passed.min(TQ_MAX))?;
-    u8::try_from(penalty).ok().filter(|&penalty| penalty > now && penalty < u8::MAX)
+    u8::try_from(penalty)
+        .ok()
+        .filter(|&penalty| penalty > now && penalty < u8::MAX)
 }
 
 /// Expected share of frames that get over all these links.

@@ -244,7 +244,11 @@ struct Candidate {
 
 impl Settling {
     fn new(network: &Network, destination: NodeIndex) -> Self {
-        let start = Candidate { tq: u8::MAX, hops: Reverse(0), link: Reverse(None) };
+        let start = Candidate {
+            tq: u8::MAX,
+            hops: Reverse(0),
+            link: Reverse(None),
+        };
         let mut best = vec![None; network.len()];
         best[destination.0] = Some(start);
         Self {
@@ -281,14 +285,22 @@ impl Settling {
     }
 
     fn announced(&self, network: &Network, node: NodeIndex, tq: u8) -> u8 {
-        if node == self.destination { tq } else { network.forwarded(node, tq) }
+        if node == self.destination {
+            tq
+        } else {
+            network.forwarded(node, tq)
+        }
     }
 
     fn route(&self, network: &Network, node: NodeIndex) -> Option<Route> {
         let best = self.best[node.0]?;
         let link = best.link.0?;
         let second = self.second(network, node, link);
-        Some(Route { link, tq: best.tq, margin: best.tq.saturating_sub(second) })
+        Some(Route {
+            link,
+            tq: best.tq,
+            margin: best.tq.saturating_sub(second),
+        })
     }
 
     /// TQ of the best OGM that `node` receives by another link than its router's, 0 for none. A neighbor whose router is

@@ -30,9 +30,11 @@ pub(super) fn judge(
     changes: &BTreeMap<InterfaceIndex, u8>,
     policy: &Policy,
 ) -> Result<Vec<Moved>, Block> {
-    let changed = changes.iter().fold(mesh.network.clone(), |network, (&interface, &penalty)| {
-        network.with_hop_penalty(interface, penalty)
-    });
+    let changed = changes
+        .iter()
+        .fold(mesh.network.clone(), |network, (&interface, &penalty)| {
+            network.with_hop_penalty(interface, penalty)
+        });
     let lowered = changes
         .iter()
         .any(|(&interface, &penalty)| penalty < mesh.network.hop_penalty(interface));
@@ -41,7 +43,13 @@ pub(super) fn judge(
         let before = tables.to(destination);
         // A raised penalty matters only where its interface is on a route: nobody else hears of it.
         if lowered || uses_any(&mesh.network, before, changes) {
-            let pair = Pair { mesh, destination, before, after: &changed.routes_to(destination), policy };
+            let pair = Pair {
+                mesh,
+                destination,
+                before,
+                after: &changed.routes_to(destination),
+                policy,
+            };
             for node in mesh.network.nodes() {
                 moved.extend(pair.judge(node)?);
             }
@@ -76,7 +84,10 @@ impl Pair<'_> {
             return Ok(None);
         };
         let Some(is) = self.after.route(node) else {
-            return Err(Block::Unreachable { node: name(node), destination: name(destination) });
+            return Err(Block::Unreachable {
+                node: name(node),
+                destination: name(destination),
+            });
         };
         let way_before = self.before.way(&self.mesh.network, node).unwrap_or_default();
         let way_after = self.after.way(&self.mesh.network, node).unwrap_or_default();
@@ -123,10 +134,8 @@ impl Pair<'_> {
 
     /// A prediction for a route that the emulator gets wrong as it is now is worth nothing. Near ties are no error.
     fn explained(&self, node: NodeIndex) -> Result<(), Block> {
-        let (Some(kernel), Some(route)) = (
-            self.mesh.routes.get(&(node, self.destination)),
-            self.before.route(node),
-        ) else {
+        let (Some(kernel), Some(route)) = (self.mesh.routes.get(&(node, self.destination)), self.before.route(node))
+        else {
             return Ok(());
         };
         let near_tie = route.margin <= self.policy.margin_tq;

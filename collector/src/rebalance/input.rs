@@ -99,7 +99,9 @@ impl PlanningInput {
     pub fn new(topology: &TopologySnapshot) -> Self {
         let meshes = topology.meshes().into_iter();
         Self {
-            meshes: meshes.map(|mesh| (mesh.clone(), MeshInput::new(topology, mesh))).collect(),
+            meshes: meshes
+                .map(|mesh| (mesh.clone(), MeshInput::new(topology, mesh)))
+                .collect(),
         }
     }
 }
@@ -126,7 +128,10 @@ impl MeshInput {
             input.algorithms.extend(view.map(|view| view.settings.algorithm));
             let reported = view.and_then(|view| view.settings.hop_penalty);
             input.network.add_node(reported.unwrap_or(usual));
-            input.nodes.push(InputNode { key: node.key.clone(), live: view.is_some() });
+            input.nodes.push(InputNode {
+                key: node.key.clone(),
+                live: view.is_some(),
+            });
         }
         let mut assumed = BTreeMap::new();
         for (node, at) in members.iter().zip((0..).map(NodeIndex)) {
@@ -169,7 +174,11 @@ impl MeshInput {
         for (hard_ifname, hard) in view.hard_interfaces.iter().filter(|(_, hard)| hard.active) {
             let interface = self.add_interface(at, Some(hard_ifname.clone()), hard.hop_penalty);
             let links = node.links.iter().filter(|(key, link)| {
-                let LinkKey { mesh: of, hard_ifname: by, .. } = key;
+                let LinkKey {
+                    mesh: of,
+                    hard_ifname: by,
+                    ..
+                } = key;
                 of == mesh && by == hard_ifname && link.last_seen.as_millis() < silent
             });
             for (key, link) in links {
@@ -177,11 +186,21 @@ impl MeshInput {
                 let tq = link.metric.and_then(|metric| metric.tq());
                 let (Some(to), Some(tq)) = (neighbor, tq) else { continue };
                 let quality = LinkQuality::from_reported(tq.0, hard.hop_penalty.unwrap_or(0));
-                let Some(quality) = quality.filter(|_| to != at) else { continue };
+                let Some(quality) = quality.filter(|_| to != at) else {
+                    continue;
+                };
                 self.add_link(NetworkLink { interface, to, quality }, Some(key.neigh_address), tq.0);
                 if !self.nodes[to.0].live {
                     let back = *assumed.entry(to).or_insert_with(|| self.add_interface(to, None, None));
-                    self.add_link(NetworkLink { interface: back, to: at, quality }, None, tq.0);
+                    self.add_link(
+                        NetworkLink {
+                            interface: back,
+                            to: at,
+                            quality,
+                        },
+                        None,
+                        tq.0,
+                    );
                 }
             }
         }
@@ -193,7 +212,11 @@ impl MeshInput {
         hard_ifname: Option<IfName>,
         hop_penalty: Option<u8>,
     ) -> InterfaceIndex {
-        self.interfaces.push(InputInterface { node, hard_ifname, hop_penalty });
+        self.interfaces.push(InputInterface {
+            node,
+            hard_ifname,
+            hop_penalty,
+        });
         self.network.add_interface(node, hop_penalty.unwrap_or(0))
     }
 
@@ -212,7 +235,9 @@ impl MeshInput {
         index: &BTreeMap<&NodeKey, NodeIndex>,
     ) {
         for (orig_address, originator) in &view.originators {
-            let Some(key) = topology.resolve(mesh, *orig_address) else { continue };
+            let Some(key) = topology.resolve(mesh, *orig_address) else {
+                continue;
+            };
             let part = topology.node(key).and_then(|node| node.mesh(mesh));
             let primary = part.and_then(|(part, _)| part.orig_address);
             let (Some(&to), Some(best)) = (index.get(key), &originator.best) else {

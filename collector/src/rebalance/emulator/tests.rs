@@ -5,6 +5,7 @@ use proptest::prelude::*;
 use super::*;
 
 /// A mesh of point-to-point links: each link has an interface of its own at both ends, as over cables.
+#[derive(Debug)]
 struct Cabled {
     network: Network,
     nodes: Vec<NodeIndex>,
@@ -46,8 +47,14 @@ fn perfect_chain(hop_penalty: u8, length: usize) -> Vec<u8> {
 
 #[test]
 fn perfect_chain_loses_the_hop_penalty_at_each_forwarder() {
-    assert_eq!(perfect_chain(30, 11), [255, 225, 198, 174, 153, 135, 119, 105, 92, 81, 71]);
-    assert_eq!(perfect_chain(15, 11), [255, 240, 225, 211, 198, 186, 175, 164, 154, 144, 135]);
+    assert_eq!(
+        perfect_chain(30, 11),
+        [255, 225, 198, 174, 153, 135, 119, 105, 92, 81, 71]
+    );
+    assert_eq!(
+        perfect_chain(15, 11),
+        [255, 240, 225, 211, 198, 186, 175, 164, 154, 144, 135]
+    );
 }
 
 #[test]
@@ -66,7 +73,14 @@ fn slightly_lossy_direct_link_beats_a_perfect_detour() {
     mesh.link(0, 2, (255, 255));
     mesh.link(2, 1, (255, 255));
     let route = mesh.network.routes_to(NodeIndex(1)).route(NodeIndex(0)).unwrap();
-    assert_eq!(route, Route { link: direct, tq: 230, margin: 5 });
+    assert_eq!(
+        route,
+        Route {
+            link: direct,
+            tq: 230,
+            margin: 5
+        }
+    );
 }
 
 #[test]
@@ -91,11 +105,19 @@ fn reported_quality_survives_the_way_through_the_emulator() {
             let mut network = Network::default();
             let (a, b) = (network.add_node(30), network.add_node(30));
             let interface = network.add_interface(a, penalty);
-            network.add_link(NetworkLink { interface, to: b, quality });
+            network.add_link(NetworkLink {
+                interface,
+                to: b,
+                quality,
+            });
             let most = 255 - u32::from(penalty);
             let emulated = network.routes_to(b).route(a).map_or(0, |route| route.tq);
             // No link can be reported with more than its interface lets through.
-            assert_eq!(u32::from(emulated), u32::from(tq).min(most), "tq {tq} penalty {penalty}");
+            assert_eq!(
+                u32::from(emulated),
+                u32::from(tq).min(most),
+                "tq {tq} penalty {penalty}"
+            );
         }
     }
     assert_eq!(LinkQuality::from_reported(0, 255), None);
@@ -138,7 +160,11 @@ fn best_of_all_ways(network: &Network, here: NodeIndex, to: NodeIndex, seen: &mu
         let next = network.link(link).to;
         if !seen.contains(&next) {
             let rest = best_of_all_ways(network, next, to, seen);
-            let announced = if next == to { rest } else { network.forwarded(next, rest) };
+            let announced = if next == to {
+                rest
+            } else {
+                network.forwarded(next, rest)
+            };
             best = best.max(network.received(link, announced));
         }
     }
