@@ -21,7 +21,7 @@ use crate::role::Role;
 /// A start that takes longer than this is worth a line.
 const SAY_WAITING_AFTER: Duration = Duration::from_secs(1);
 /// How soon an expiry nobody renewed is noticed.
-const RECHECK: Duration = Duration::from_secs(10);
+const RECHECK: Duration = Duration::from_secs(5);
 /// After a failure that the client library takes for final (the API says UNIMPLEMENTED).
 const START_AGAIN_AFTER: Duration = Duration::from_secs(30);
 const ALPN: [&[u8]; 1] = [b"h2"];
