@@ -8,6 +8,7 @@
 //!
 //! The mesh comes first: nothing here changes or stops forwarding, with or without a collector, an identity, a probe.
 
+pub mod app;
 pub mod collect;
 pub mod config;
 pub mod control;
@@ -17,3 +18,4 @@ pub mod netlink;
 pub mod observe;
 pub mod sample;
 pub mod status;
+pub mod uplink;

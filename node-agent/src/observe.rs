@@ -48,7 +48,7 @@ pub struct Observer {
 #[derive(Debug)]
 pub struct Outputs {
     /// The latest view.
-    pub snapshots: watch::Sender<Arc<Snapshot>>,
+    pub snapshots: watch::Sender<Option<Arc<Snapshot>>>,
     /// What happened.
     pub records: mpsc::Sender<Record>,
 }
@@ -111,7 +111,7 @@ impl Observing {
         let derived = derive(&mut self.state, &sample, &self.observer.config);
         let mut probes = derived.sources;
         probes.extend(self.observer.probes.iter().flat_map(Probes::states).map(status));
-        outputs.snapshots.send_replace(Arc::new(Snapshot {
+        outputs.snapshots.send_replace(Some(Arc::new(Snapshot {
             meshes: derived.meshes,
             probes,
             svid: self
@@ -119,7 +119,7 @@ impl Observing {
                 .identity
                 .as_ref()
                 .and_then(|identity| svid(&identity.borrow())),
-        }));
+        })));
         for record in derived.records {
             if outputs.records.try_send(record).is_err() {
                 self.dropped += 1;
@@ -187,7 +187,7 @@ fn switch(change: RouteChange) -> Option<ProbedSwitch> {
     })
 }
 
-fn status(state: ProbeState) -> (String, ProbeStatus) {
+pub(crate) fn status(state: ProbeState) -> (String, ProbeStatus) {
     let reason = match (state.reason, state.lost) {
         (Some(reason), Some(lost)) => format!("{reason}: {lost}"),
         (reason, _) => reason.unwrap_or_default(),

@@ -1,7 +1,5 @@
 //! What the agent says of itself to whoever asks on the machine: `node-agent status`.
 
-use std::collections::BTreeMap;
-
 use mesh_proto::model::{Metric, Snapshot};
 use serde::{Deserialize, Serialize};
 
@@ -16,8 +14,6 @@ pub struct Status {
     pub spiffe_id: Option<String>,
     /// How it stands with the collector, in a sentence.
     pub uplink: String,
-    /// What could not be read, by source, and what is lost by it. Empty: all is well.
-    pub problems: BTreeMap<String, String>,
     /// What it sees.
     pub snapshot: Snapshot,
 }
@@ -31,9 +27,6 @@ impl Status {
             format!("uplink: {}", self.uplink),
         ];
         let mut line = |arguments: std::fmt::Arguments<'_>| lines.push(arguments.to_string());
-        for (source, problem) in &self.problems {
-            line(format_args!("problem: {source}: {problem}"));
-        }
         for (name, probe) in &self.snapshot.probes {
             if probe.attached {
                 line(format_args!("probe {name}: attached by {}", probe.mechanism));

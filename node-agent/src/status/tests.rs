@@ -1,3 +1,5 @@
+use std::collections::BTreeMap;
+
 use expect_test::expect;
 use mesh_proto::model::{
     LastSeen, MacAddr, MeshSettings, MeshView, Neighbor, NeighborKey, ProbeStatus, TableSizes, Tq,
@@ -48,11 +50,6 @@ fn status() -> Status {
         name: "tower".into(),
         spiffe_id: None,
         uplink: "waiting for an identity".into(),
-        problems: [(
-            "bat1".to_owned(),
-            "no such interface: nothing of it is reported".to_owned(),
-        )]
-        .into(),
         snapshot: Snapshot {
             meshes: [("bat0".try_into().unwrap(), mesh)].into(),
             probes: [("routes".to_owned(), probe)].into(),
@@ -66,7 +63,6 @@ fn what_works_and_what_does_not_is_said_in_a_few_lines() {
     expect![[r#"
         node-agent 0.1.0 on tower (no identity yet)
         uplink: waiting for an identity
-        problem: bat1: no such interface: nothing of it is reported
         probe routes: not attached: no kprobes in this kernel
         mesh interface bat0 of mesh roofs: BATMAN_IV, 0 originators, 0 gateways
           neighbor 02:00:00:00:00:01 on eth0: TQ 255

@@ -15,9 +15,11 @@ pub enum Format {
     Json,
 }
 
-/// Starts logging. To be called once, before anything that logs.
-pub fn start(format: Format) {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+/// Starts logging. To be called once, before anything that logs. `directives` says which libraries keep to less, in
+/// the words of `RUST_LOG`.
+pub fn start(format: Format, directives: &str) {
+    let default = || EnvFilter::new(format!("info,{directives}"));
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| default());
     let lines = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr);

@@ -1,0 +1,269 @@
+//! The wiring: every channel and task of the agent, in reading order.
+//!
+//! | channel | bound | when it is full |
+//! | --- | --- | --- |
+//! | snapshots (watch) | the latest | who is slow sees fewer |
+//! | records (mpsc) | [`RECORDS_WAITING`] | the newest is dropped and counted |
+//! | uplink status (watch) | the latest | who is slow sees fewer |
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use mesh_proto::model::hello::default_mesh;
+use mesh_proto::model::{IfName, InvalidName, MeshId, ProbeStatus, Record, Snapshot};
+use mesh_transport::{IdentitySource, InvalidWorkloadApi, SpiffeId, TrustDomain, WorkloadApi};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::{mpsc, watch};
+use tokio::task::{JoinSet, block_in_place};
+use tokio_util::sync::CancellationToken;
+
+use crate::collect::{self, host};
+use crate::config::Config;
+use crate::control::{Control, ControlError};
+use crate::derive;
+use crate::ebpf::{ProbeConfig, Probes};
+use crate::observe::{self, Observer, Outputs};
+use crate::status::Status;
+use crate::uplink::{self, HelloInfo, UplinkStatus};
+
+/// Between the observer and the uplink, which takes them at once and keeps more of its own.
+const RECORDS_WAITING: usize = 1_024;
+/// For the tasks to end by themselves.
+const FAREWELL: Duration = Duration::from_secs(3);
+
+/// Why the agent does not start. Nothing of the mesh is among it.
+#[derive(Debug, thiserror::Error)]
+pub enum AppError {
+    /// Another agent runs here.
+    #[error(transparent)]
+    Control(#[from] ControlError),
+    /// `identity.trust_domain`
+    #[error("identity.trust_domain {0:?} is no SPIFFE trust domain: write it as in \"mesh.example\"")]
+    TrustDomain(String),
+    /// `identity.workload_api`
+    #[error(transparent)]
+    WorkloadApi(#[from] InvalidWorkloadApi),
+    /// `mesh.*.name`
+    #[error(transparent)]
+    MeshName(#[from] InvalidName),
+}
+
+/// An agent that can run.
+#[derive(Debug)]
+pub struct App {
+    config: Config,
+    control: Option<Control>,
+    meshes: BTreeMap<IfName, MeshId>,
+    reports_to: Option<ReportsTo>,
+}
+
+#[derive(Debug)]
+struct ReportsTo {
+    workload_api: WorkloadApi,
+    uplink: uplink::Config,
+}
+
+impl App {
+    /// Checks what a configuration file alone cannot say.
+    ///
+    /// # Errors
+    /// [`AppError`]
+    pub fn new(config: Config) -> Result<Self, AppError> {
+        let mut meshes = BTreeMap::new();
+        for (ifname, mesh) in &config.mesh {
+            let name = mesh.name.clone().map_or_else(|| default_mesh(ifname), Ok)?;
+            meshes.insert(ifname.clone(), name);
+        }
+        let reports_to = reports_to(&config)?;
+        let control = match Control::bind(&config.control.socket) {
+            Ok(control) => Some(control),
+            Err(error @ ControlError::InUse(_)) => return Err(error.into()),
+            Err(error) => {
+                let error = &error as &dyn std::error::Error;
+                tracing::warn!(error, "`node-agent status` will have nobody to ask");
+                None
+            }
+        };
+        Ok(Self {
+            config,
+            control,
+            meshes,
+            reports_to,
+        })
+    }
+
+    /// Runs until told to stop. Needs a multi-threaded runtime.
+    pub async fn run(self, stop: CancellationToken) {
+        let Self {
+            config,
+            control,
+            meshes,
+            reports_to,
+        } = self;
+        let (snapshots, latest) = watch::channel::<Option<Arc<Snapshot>>>(None);
+        let (records, recorded) = mpsc::channel::<Record>(RECORDS_WAITING);
+        let (uplink_status, uplink_now) = watch::channel(UplinkStatus::default());
+        let name = config.node.name.clone().unwrap_or_else(|| kernel_text("hostname"));
+
+        let identity = reports_to
+            .as_ref()
+            .map(|to| IdentitySource::start(to.workload_api.clone()));
+        let observer = Observer {
+            interval: config.collect.interval.get(),
+            collector: collect::Collector::new(meshes.keys().cloned()),
+            config: derive::Config {
+                meshes,
+                boot_id: host::boot_id(),
+                // Counts begin with this process; no two of them begin at one nanosecond of one boot.
+                churn_incarnation: host::boottime_ns(),
+                traffic_incarnation: host::boottime_ns(),
+            },
+            probes: config
+                .probes
+                .enabled
+                .then(|| block_in_place(|| Probes::load(&ProbeConfig::default()))),
+            identity: identity.as_ref().map(IdentitySource::watch),
+        };
+
+        let mut tasks = JoinSet::new();
+        tasks.spawn(observer.run(Outputs { snapshots, records }, stop.clone()));
+        match (reports_to, identity.clone()) {
+            (Some(to), Some(identity)) => {
+                let hello = HelloInfo {
+                    name: name.clone(),
+                    site: config.node.site.clone(),
+                    agent_version: env!("CARGO_PKG_VERSION").to_owned(),
+                    kernel: kernel_text("osrelease"),
+                    batman_adv: host::module_version().unwrap_or_default(),
+                    boot_id: host::boot_id(),
+                    report_interval: config.collect.interval.get(),
+                };
+                let (snapshots, stop) = (latest.clone(), stop.clone());
+                tasks.spawn(uplink::run(
+                    to.uplink,
+                    identity,
+                    hello,
+                    snapshots,
+                    recorded,
+                    uplink_status,
+                    stop,
+                ));
+            }
+            _ => {
+                tracing::info!("no collector is configured; this agent keeps to itself");
+                // Nobody asks for records; the observer must not find their queue full.
+                tasks.spawn(discard(recorded));
+            }
+        }
+        if let Some(control) = control {
+            tasks.spawn(control.serve(move || {
+                status(
+                    &name,
+                    identity.as_ref(),
+                    &uplink_now.borrow(),
+                    latest.borrow().as_deref(),
+                )
+            }));
+        }
+        tracing::info!(version = env!("CARGO_PKG_VERSION"), "the agent runs");
+        mesh_daemon::notify_ready();
+
+        stop.cancelled().await;
+        mesh_daemon::notify_stopping();
+        tracing::info!("the agent stops; the mesh stays as it is");
+        // The control socket answers for ever and is simply dropped; the other two end by themselves.
+        let ended = async {
+            while let Some(ended) = tasks.join_next().await {
+                if let Err(error) = ended {
+                    tracing::error!(%error, "a task of the agent fell");
+                }
+                if tasks.len() <= 1 {
+                    break;
+                }
+            }
+        };
+        if tokio::time::timeout(FAREWELL, ended).await.is_err() {
+            tracing::warn!("a task of the agent did not end in time");
+        }
+    }
+}
+
+/// Loads the probes for a moment and says what works. Members are those of the configured mesh interfaces.
+pub async fn try_probes(config: &Config) -> BTreeMap<String, ProbeStatus> {
+    let mut probes = block_in_place(|| Probes::load(&ProbeConfig::default()));
+    let sample = collect::Collector::new(config.mesh.keys().cloned()).sample().await;
+    for member in sample.meshes.values().flatten().flat_map(|mesh| &mesh.members) {
+        probes.attach_interface(member.ifindex, &member.ifname);
+    }
+    probes.states().into_iter().map(observe::status).collect()
+}
+
+/// Cancelled by SIGTERM or SIGINT.
+///
+/// # Errors
+/// If the signals cannot be caught.
+pub fn until_told_to_stop() -> std::io::Result<CancellationToken> {
+    let stop = CancellationToken::new();
+    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    let told = stop.clone();
+    tokio::spawn(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        told.cancel();
+    });
+    Ok(stop)
+}
+
+fn reports_to(config: &Config) -> Result<Option<ReportsTo>, AppError> {
+    let (Some(name), false) = (&config.identity.trust_domain, config.collector.addresses.is_empty()) else {
+        return Ok(None);
+    };
+    let invalid = || AppError::TrustDomain(name.clone());
+    let trust_domain = TrustDomain::new(name).map_err(|_| invalid())?;
+    Ok(Some(ReportsTo {
+        workload_api: WorkloadApi::parse(&config.identity.workload_api)?,
+        uplink: uplink::Config {
+            addresses: config
+                .collector
+                .addresses
+                .iter()
+                .map(|address| address.as_str().to_owned())
+                .collect(),
+            collector: SpiffeId::new(format!("spiffe://{trust_domain}/collector")).map_err(|_| invalid())?,
+            incarnation_file: config.state.directory.join("incarnation"),
+        },
+    }))
+}
+
+fn status(name: &str, identity: Option<&IdentitySource>, uplink: &UplinkStatus, snapshot: Option<&Snapshot>) -> Status {
+    let snapshot = snapshot.cloned().unwrap_or_default();
+    Status {
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        name: name.to_owned(),
+        spiffe_id: identity
+            .and_then(|identity| identity.status().svid)
+            .map(|svid| svid.id.to_string()),
+        uplink: if identity.is_some() {
+            uplink.to_string()
+        } else {
+            "no collector is configured".to_owned()
+        },
+        problems: faults
+            .map(|(name, probe)| (name.clone(), probe.reason.clone()))
+            .collect(),
+        snapshot,
+    }
+}
+
+async fn discard(mut records: mpsc::Receiver<Record>) {
+    while records.recv().await.is_some() {}
+}
+
+/// A line of `/proc/sys/kernel`; empty where there is none.
+fn kernel_text(name: &str) -> String {
+    let text = std::fs::read_to_string(format!("/proc/sys/kernel/{name}"));
+    text.map(|text| text.trim().to_owned()).unwrap_or_default()
+}
