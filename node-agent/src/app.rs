@@ -251,9 +251,6 @@ fn status(name: &str, identity: Option<&IdentitySource>, uplink: &UplinkStatus, 
         } else {
             "no collector is configured".to_owned()
         },
-        problems: faults
-            .map(|(name, probe)| (name.clone(), probe.reason.clone()))
-            .collect(),
         snapshot,
     }
 }
