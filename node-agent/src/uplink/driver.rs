@@ -276,3 +276,6 @@ fn clock() -> Clock {
         realtime_ns: (realtime > CLOCK_WAS_SET_AFTER).then(|| nanos(realtime)),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -19,11 +19,13 @@ fn summary(messages: &[Message]) -> Vec<String> {
 }
 
 fn notices(outputs: &[Output]) -> Vec<&Notice> {
-    let notice = |output| match output {
-        &Output::Notice(ref notice) => Some(notice),
-        _ => None,
-    };
-    outputs.iter().filter_map(notice).collect()
+    let mut notices = Vec::new();
+    for output in outputs {
+        if let Output::Notice(notice) = output {
+            notices.push(notice);
+        }
+    }
+    notices
 }
 
 #[test]
