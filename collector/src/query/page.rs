@@ -3,8 +3,6 @@
 //! A token carries the key of the last entry given, so it stays good while entries come and go: what is new before that
 //! key is not seen any more, nothing is seen twice. Its form is nobody's business but this module's.
 
-use std::str::FromStr;
-
 use tonic::Status;
 
 /// Most entries of one page.
@@ -50,11 +48,15 @@ pub(crate) fn encode(kind: Kind, key: &str) -> String {
 }
 
 /// The key after which a page begins; `None`: the first page.
-pub(crate) fn decode<K: FromStr>(kind: Kind, token: &str) -> Result<Option<K>, Status> {
+pub(crate) fn decode<K>(
+    kind: Kind,
+    token: &str,
+    parse: impl FnOnce(&str) -> Option<K>,
+) -> Result<Option<K>, Status> {
     if token.is_empty() {
         return Ok(None);
     }
-    key(kind, token).and_then(|key| key.parse().ok()).map(Some).ok_or_else(|| {
+    key(kind, token).and_then(|key| parse(&key)).map(Some).ok_or_else(|| {
         Status::invalid_argument(
             "page_token is none of this list: give next_page_token of its previous page as it was, or none to begin",
         )
@@ -81,3 +83,6 @@ pub(crate) fn cut<T>(entries: impl Iterator<Item = T>, size: usize) -> (Vec<T>, 
     page.truncate(size);
     (page, more)
 }
+
+#[cfg(test)]
+mod tests;

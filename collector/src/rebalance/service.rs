@@ -52,7 +52,7 @@ impl RebalanceService for Decisions {
 
 fn list(plan: &Plan, request: pb::ListDecisionsRequest) -> Result<pb::ListDecisionsResponse, Status> {
     let size = page::size(request.page_size, DEFAULT_PAGE)?;
-    let after: Option<String> = page::decode(page::Kind::Decisions, &request.page_token)?;
+    let after = page::decode(page::Kind::Decisions, &request.page_token, |id| Some(id.to_owned()))?;
     let wanted = match request.state() {
         pb::DecisionState::Unspecified if request.state == 0 => None,
         pb::DecisionState::Unspecified => {

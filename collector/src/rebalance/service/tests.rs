@@ -156,7 +156,8 @@ fn bad_requests_are_told_what_to_do() {
     expect![[r#"
         page_token is none of this list: give next_page_token of its previous page as it was, or none to begin
         page_size is 1001: use 1 to 1000, or 0 for 100
-        state 9 is none this release knows: use DECISION_STATE_PROPOSED, DECISION_STATE_WITHDRAWN or none"#]].assert_eq(&messages.join("\n"));
+        state 9 is none this release knows: use DECISION_STATE_PROPOSED, DECISION_STATE_WITHDRAWN or none"#]]
+    .assert_eq(&messages.join("\n"));
     assert_eq!(get(&plan, "").unwrap_err().code(), Code::InvalidArgument);
     assert_eq!(get(&plan, "hop_penalty/none").unwrap_err().code(), Code::NotFound);
 }
