@@ -33,7 +33,7 @@ macro_rules! attributes {
         impl Nla for BatadvAttr {
             fn value_len(&self) -> usize {
                 match self {
-                    $(Self::$name(value) => value.len(),)+
+                    $(Self::$name(value) => Value::value_len(value),)+
                     Self::Other(other) => other.value_len(),
                 }
             }

@@ -9,8 +9,8 @@ pub trait Value: Sized {
     /// `None`: these bytes are no such value.
     fn parse(bytes: &[u8]) -> Option<Self>;
     /// Bytes it takes.
-    fn len(&self) -> usize;
-    /// Writes it to a buffer of exactly [`Value::len`] bytes.
+    fn value_len(&self) -> usize;
+    /// Writes it to a buffer of exactly [`Value::value_len`] bytes.
     fn emit(&self, buffer: &mut [u8]);
 }
 
@@ -30,7 +30,7 @@ macro_rules! integer {
                 Some(Self::from_ne_bytes(bytes.try_into().ok()?))
             }
 
-            fn len(&self) -> usize {
+            fn value_len(&self) -> usize {
                 size_of::<Self>()
             }
 
@@ -48,7 +48,7 @@ impl Value for Flag {
         bytes.is_empty().then_some(Self)
     }
 
-    fn len(&self) -> usize {
+    fn value_len(&self) -> usize {
         0
     }
 
@@ -62,8 +62,8 @@ impl Value for VlanId {
             .map(Self)
     }
 
-    fn len(&self) -> usize {
-        self.0.len()
+    fn value_len(&self) -> usize {
+        self.0.value_len()
     }
 
     fn emit(&self, buffer: &mut [u8]) {
@@ -76,7 +76,7 @@ impl Value for MacAddr {
         Self::from_slice(bytes)
     }
 
-    fn len(&self) -> usize {
+    fn value_len(&self) -> usize {
         self.0.len()
     }
 
@@ -91,7 +91,7 @@ impl Value for Ipv4Addr {
         Some(<[u8; 4]>::try_from(bytes).ok()?.into())
     }
 
-    fn len(&self) -> usize {
+    fn value_len(&self) -> usize {
         4
     }
 
@@ -107,8 +107,8 @@ impl Value for String {
         Some(std::str::from_utf8(text).ok()?.to_owned())
     }
 
-    fn len(&self) -> usize {
-        self.as_str().len() + 1
+    fn value_len(&self) -> usize {
+        self.len() + 1
     }
 
     fn emit(&self, buffer: &mut [u8]) {
