@@ -4,8 +4,9 @@ use std::io::{BufRead as _, BufReader, Write as _};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use anyhow::{Context as _, Result};
-use mesh_lab::wait::{self, Look};
+use anyhow::{Context as _, Result, bail, ensure};
+use mesh_lab::interrupt;
+use mesh_lab::wait::{now, pause};
 
 use crate::report::Counts;
 
@@ -36,17 +37,19 @@ pub(crate) fn run(command: &mut Command, limit: Duration) -> Result<Outcome> {
         }
         counts
     });
-    let ended = wait::until(&format!("{shown} ends"), limit, || {
-        Ok(match child.try_wait()? {
-            Some(status) => Look::Ready(status),
-            None => Look::Pending("it runs".to_owned()),
-        })
-    });
-    if ended.is_err() {
-        child.kill().context("cannot end a test program")?;
-        child.wait()?;
-    }
-    let status = ended?;
+    let began = now();
+    let status = loop {
+        if let Some(status) = child.try_wait()? {
+            break status;
+        }
+        if interrupt::requested() || began.elapsed() > limit {
+            child.kill().context("cannot end a test program")?;
+            child.wait()?;
+            ensure!(!interrupt::requested(), interrupt::Interrupted);
+            bail!("{shown} did not end within {} s and was killed", limit.as_secs());
+        }
+        pause();
+    };
     let mut counts = tee
         .join()
         .map_err(|_| anyhow::anyhow!("the reader of a test program's output fell"))?;

@@ -52,19 +52,19 @@ pub fn originators(node: &str) -> Result<Vec<Originator>> {
 
 /// Whether each node has a selected route to each node it can reach by links, with a metric above zero.
 ///
-/// # Errors
-/// If a table cannot be read.
-pub fn look(topology: &Topology, plan: &Plan) -> Result<Look<()>> {
-    let tables = plan
-        .nodes
-        .iter()
-        .map(|node| originators(&node.id))
-        .collect::<Result<Vec<_>>>()?;
-    let missing = missing_routes(topology, plan, &tables);
-    Ok(match missing.first() {
+/// A table that cannot be read is not there yet: the kernel refuses it until the primary interface has sent its
+/// first originator message.
+#[must_use]
+pub fn look(topology: &Topology, plan: &Plan) -> Look<()> {
+    let tables: Result<Vec<_>> = plan.nodes.iter().map(|node| originators(&node.id)).collect();
+    let missing = match tables {
+        Ok(tables) => missing_routes(topology, plan, &tables),
+        Err(error) => return Look::Pending(format!("{error:#}")),
+    };
+    match missing.first() {
         None => Look::Ready(()),
         Some(first) => Look::Pending(format!("{} routes missing, among them {first}", missing.len())),
-    })
+    }
 }
 
 /// The routes that are not there, as `from to`, given each node's table in the topology's order.
