@@ -4,19 +4,19 @@
 //! SVID once received stays in use while the Workload API is away, until it expires or is withdrawn. The task says
 //! once that it waits, and one line per change.
 
+mod tls;
+
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
-use rustls::{ClientConfig, ServerConfig};
 use spiffe::transport::{Endpoint, EndpointError};
-use spiffe::{SpiffeId, TrustDomain, X509Source};
-use spiffe_rustls::{TerminalSourcePolicy, TlsStatus, TrustDomainPolicy, mtls_client, mtls_server};
+use spiffe::{SpiffeId, X509Source};
 use tokio::sync::watch;
 use tokio_util::task::AbortOnDropHandle;
 
+pub(crate) use self::tls::{ClientTls, ServerTls};
 use crate::peer::expiry_seconds;
-use crate::role::Role;
 
 /// A start that takes longer than this is worth a line.
 const SAY_WAITING_AFTER: Duration = Duration::from_secs(1);
@@ -24,7 +24,6 @@ const SAY_WAITING_AFTER: Duration = Duration::from_secs(1);
 const RECHECK: Duration = Duration::from_secs(5);
 /// After a failure that the client library takes for final (the API says UNIMPLEMENTED).
 const START_AGAIN_AFTER: Duration = Duration::from_secs(30);
-const ALPN: [&[u8]; 1] = [b"h2"];
 
 /// Where the Workload API is: `unix:/path`, `unix:///path` or `tcp://address:port`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -145,91 +144,6 @@ impl fmt::Debug for IdentitySource {
         f.debug_struct("IdentitySource")
             .field("status", &*self.status.borrow())
             .finish_non_exhaustive()
-    }
-}
-
-/// The TLS server's side of an identity; certificates and bundles are looked up anew in each handshake.
-pub(crate) struct ServerTls {
-    identity: IdentitySource,
-    trust_domain: TrustDomain,
-    built: Mutex<Option<(Arc<ServerConfig>, TlsStatus)>>,
-}
-
-/// The TLS client's side of an identity.
-pub(crate) struct ClientTls {
-    identity: IdentitySource,
-    collector: SpiffeId,
-    built: Mutex<Option<(Arc<ClientConfig>, TlsStatus)>>,
-}
-
-impl ServerTls {
-    /// Admits IDs of `trust_domain` that name a [`Role`].
-    pub(crate) fn new(identity: IdentitySource, trust_domain: TrustDomain) -> Self {
-        Self {
-            identity,
-            trust_domain,
-            built: Mutex::new(None),
-        }
-    }
-
-    pub(crate) fn trust_domain(&self) -> &TrustDomain {
-        &self.trust_domain
-    }
-
-    pub(crate) fn config(&self) -> Result<Arc<ServerConfig>, NoIdentity> {
-        current(&self.built, || {
-            let trust_domain = self.trust_domain.clone();
-            mtls_server(self.identity.current()?)
-                .authorize(move |id: &SpiffeId| Role::of(id, &trust_domain).is_ok())
-                .trust_domain_policy(TrustDomainPolicy::LocalOnly(self.trust_domain.clone()))
-                .terminal_source_policy(TerminalSourcePolicy::FailClosed)
-                .with_alpn_protocols(ALPN)
-                .build_with_status()
-                .map_err(|error| NoIdentity::Unusable(Box::new(error)))
-        })
-    }
-}
-
-impl ClientTls {
-    /// Talks to `collector` and nobody else.
-    pub(crate) fn new(identity: IdentitySource, collector: SpiffeId) -> Self {
-        Self {
-            identity,
-            collector,
-            built: Mutex::new(None),
-        }
-    }
-
-    pub(crate) fn config(&self) -> Result<Arc<ClientConfig>, NoIdentity> {
-        current(&self.built, || {
-            let collector = self.collector.clone();
-            let trust_domain = TrustDomain::new(collector.trust_domain_name())
-                .map_err(|error| NoIdentity::Unusable(Box::new(spiffe_rustls::Error::Internal(error.to_string()))))?;
-            mtls_client(self.identity.current()?)
-                .authorize(move |id: &SpiffeId| *id == collector)
-                .trust_domain_policy(TrustDomainPolicy::LocalOnly(trust_domain))
-                .terminal_source_policy(TerminalSourcePolicy::FailClosed)
-                .with_alpn_protocols(ALPN)
-                .build_with_status()
-                .map_err(|error| NoIdentity::Unusable(Box::new(error)))
-        })
-    }
-}
-
-/// The configuration built before, as long as its source lives; it follows renewals by itself.
-fn current<C>(
-    built: &Mutex<Option<(Arc<C>, TlsStatus)>>,
-    build: impl FnOnce() -> Result<(C, TlsStatus), NoIdentity>,
-) -> Result<Arc<C>, NoIdentity> {
-    let mut built = built.lock().unwrap_or_else(PoisonError::into_inner);
-    match &*built {
-        Some((config, status)) if status.current().refreshing => Ok(Arc::clone(config)),
-        _ => {
-            let (config, status) = build()?;
-            let config = Arc::new(config);
-            *built = Some((Arc::clone(&config), status));
-            Ok(config)
-        }
     }
 }
 

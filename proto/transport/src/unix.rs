@@ -2,6 +2,9 @@
 //!
 //! The socket appears under its name only when it listens with its final mode and group. A socket file that nobody
 //! listens on is a dead process's and is replaced; one that somebody listens on, and any other file, is not touched.
+//!
+//! Some clients name the socket's path as the HTTP/2 authority, which the h2 crate refuses with PROTOCOL_ERROR before any
+//! code of ours sees it: grpcurl needs `-authority localhost`, gRPC's C core the option `grpc.default_authority`.
 
 use std::fs::Permissions;
 use std::io;

@@ -5,6 +5,9 @@
 //! daemons' own client code is what runs. SVIDs are issued again at half of their lifetime. The `mesh-devca` binary is
 //! the same for other processes.
 //!
+//! Clients on gRPC's C core must be given the option `grpc.default_authority`: the h2 crate refuses the socket's path,
+//! which they send as the authority otherwise.
+//!
 //! Some identities are wrong on purpose (see [`IdentitySpec`]): expired, signed by a CA nobody trusts, of another
 //! trust domain, or withheld.
 

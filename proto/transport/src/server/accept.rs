@@ -234,3 +234,6 @@ impl Pressure {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
