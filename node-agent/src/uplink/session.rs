@@ -8,7 +8,7 @@
 //! ```
 //!
 //! Invariants: the live lane of each connection is a full sync, then deltas against what was sent last, numbered
-//! without a gap from 1; at most [`LIVE_WINDOW`] reports are unacknowledged, and while they are, only the newest view
+//! without a gap from 1; at most `LIVE_WINDOW` (two) reports are unacknowledged, and while they are, only the newest view
 //! is kept. The history lane waits for the first live acknowledgement. The wait before the next connection shrinks
 //! again only after an acknowledgement.
 //!
