@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use mesh_proto::model::hello::default_mesh;
 use mesh_proto::model::{IfName, InvalidName, MeshId, ProbeStatus, Record, Snapshot};
-use mesh_transport::{IdentitySource, InvalidWorkloadApi, SpiffeId, TrustDomain, WorkloadApi};
+use mesh_transport::{IdentitySource, SpiffeId, SpiffeIdError, WorkloadApi};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 use tokio::task::{JoinSet, block_in_place};
@@ -38,12 +38,9 @@ pub enum AppError {
     /// Another agent runs here.
     #[error(transparent)]
     Control(#[from] ControlError),
-    /// `identity.trust_domain`
-    #[error("identity.trust_domain {0:?} is no SPIFFE trust domain: write it as in \"mesh.example\"")]
-    TrustDomain(String),
-    /// `identity.workload_api`
-    #[error(transparent)]
-    WorkloadApi(#[from] InvalidWorkloadApi),
+    /// `identity.trust_domain`, too long to be part of an id.
+    #[error("identity.trust_domain makes no id for the collector: write a shorter one")]
+    CollectorId(#[from] SpiffeIdError),
     /// `mesh.*.name`
     #[error(transparent)]
     MeshName(#[from] InvalidName),
@@ -218,21 +215,19 @@ pub fn until_told_to_stop() -> std::io::Result<CancellationToken> {
 }
 
 fn reports_to(config: &Config) -> Result<Option<ReportsTo>, AppError> {
-    let (Some(name), false) = (&config.identity.trust_domain, config.collector.addresses.is_empty()) else {
+    let (Some(trust_domain), false) = (&config.identity.trust_domain, config.collector.addresses.is_empty()) else {
         return Ok(None);
     };
-    let invalid = || AppError::TrustDomain(name.clone());
-    let trust_domain = TrustDomain::new(name).map_err(|_| invalid())?;
+    let addresses = config
+        .collector
+        .addresses
+        .iter()
+        .map(|address| address.as_str().to_owned());
     Ok(Some(ReportsTo {
-        workload_api: WorkloadApi::parse(&config.identity.workload_api)?,
+        workload_api: config.identity.workload_api.clone(),
         uplink: uplink::Config {
-            addresses: config
-                .collector
-                .addresses
-                .iter()
-                .map(|address| address.as_str().to_owned())
-                .collect(),
-            collector: SpiffeId::new(format!("spiffe://{trust_domain}/collector")).map_err(|_| invalid())?,
+            addresses: addresses.collect(),
+            collector: SpiffeId::new(format!("spiffe://{trust_domain}/collector"))?,
             incarnation_file: config.state.directory.join("incarnation"),
         },
     }))

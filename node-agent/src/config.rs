@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use mesh_daemon::{ConfigError, Span, config, log};
 use mesh_proto::model::{IfName, MeshId};
+use mesh_transport::{TrustDomain, WorkloadApi, settings};
 use serde::Deserialize;
 
 /// All of it.
@@ -81,13 +82,15 @@ pub struct Collector {
 pub struct Address(String);
 
 /// `[identity]`
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Identity {
     /// SPIFFE trust domain of agents and collector; needed to report.
-    pub trust_domain: Option<String>,
-    /// The SPIFFE Workload API, `unix:/path`.
-    pub workload_api: String,
+    #[serde(deserialize_with = "settings::optional_trust_domain")]
+    pub trust_domain: Option<TrustDomain>,
+    /// The SPIFFE Workload API, `unix:/path` or `tcp://address:port`.
+    #[serde(deserialize_with = "settings::workload_api")]
+    pub workload_api: WorkloadApi,
 }
 
 /// `[probes]`
@@ -137,14 +140,6 @@ pub enum InvalidConfig {
         .0.display()
     )]
     NoTrustDomain(PathBuf),
-    /// Not a path.
-    #[error("{}: identity.workload_api: {value:?} is no Unix socket: write unix:/path/to/api.sock", .path.display())]
-    WorkloadApi {
-        /// The file.
-        path: PathBuf,
-        /// As given.
-        value: String,
-    },
 }
 
 // === impl Config ===
@@ -165,18 +160,6 @@ impl Config {
         if !self.collector.addresses.is_empty() && self.identity.trust_domain.is_none() {
             return Err(InvalidConfig::NoTrustDomain(path.to_owned()));
         }
-        if !self
-            .identity
-            .workload_api
-            .strip_prefix("unix:")
-            .is_some_and(|socket| socket.starts_with('/'))
-        {
-            let value = self.identity.workload_api;
-            return Err(InvalidConfig::WorkloadApi {
-                path: path.to_owned(),
-                value,
-            });
-        }
         Ok(self)
     }
 }
@@ -187,15 +170,6 @@ impl Default for Collect {
     fn default() -> Self {
         Self {
             interval: Interval(Duration::from_secs(5)),
-        }
-    }
-}
-
-impl Default for Identity {
-    fn default() -> Self {
-        Self {
-            trust_domain: None,
-            workload_api: "unix:/run/spire/agent/public/api.sock".into(),
         }
     }
 }

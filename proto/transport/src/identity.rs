@@ -89,6 +89,13 @@ impl WorkloadApi {
     }
 }
 
+/// SPIRE's usual place.
+impl Default for WorkloadApi {
+    fn default() -> Self {
+        Self("unix:/run/spire/agent/public/api.sock".to_owned())
+    }
+}
+
 impl fmt::Display for WorkloadApi {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)

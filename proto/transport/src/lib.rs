@@ -44,6 +44,7 @@ mod identity;
 mod peer;
 mod role;
 pub mod server;
+pub mod settings;
 mod unix;
 
 use std::time::Duration;
@@ -55,7 +56,7 @@ pub use identity::{IdentitySource, IdentityStatus, InvalidWorkloadApi, NoIdentit
 pub use peer::{ByteStream, Connection, Peer, PeerCertificate, Remote, Stream};
 pub use role::{NoRole, Role};
 pub use server::{HandshakeLimits, HandshakeOutcome, Incoming, Observer, listen_tls};
-pub use spiffe::{SpiffeId, TrustDomain};
+pub use spiffe::{SpiffeId, SpiffeIdError, TrustDomain};
 pub use unix::{UnixError, UnixSettings, listen_unix};
 
 /// For a subscriber's default filter.
