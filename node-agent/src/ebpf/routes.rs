@@ -79,13 +79,14 @@ pub(super) struct RouteProbe {
     layout: Array<MapData, Layout>,
     counters: PerCpuHashMap<MapData, u32, Counters>,
     losses: PerCpuArray<MapData, Losses>,
+    netns_inode: u32,
     link: Option<KProbeLinkId>,
     incarnation: Option<u64>,
     pause: u32,
 }
 
 impl RouteProbe {
-    /// Loads the program; [`RouteProbe::refresh`] attaches it.
+    /// Loads the program, for the network namespace this thread is in; [`RouteProbe::refresh`] attaches it.
     pub(super) fn load(ebpf: &mut Ebpf) -> Result<Self, RouteError> {
         if !Path::new(KPROBE_EVENTS).exists() && Path::new("/sys/bus/event_source").exists() {
             return Err(RouteError::NoKprobes);
@@ -100,6 +101,7 @@ impl RouteProbe {
             layout: Array::try_from(layout).map_err(|error| map(&error))?,
             counters: PerCpuHashMap::try_from(counters).map_err(|error| map(&error))?,
             losses: PerCpuArray::try_from(losses).map_err(|error| map(&error))?,
+            netns_inode: own_namespace()?,
             link: None,
             incarnation: None,
             pause: 0,
@@ -133,7 +135,7 @@ impl RouteProbe {
         if !loaded {
             return Err(RouteError::NoModule);
         }
-        let layout = layout::of_running_kernel(own_namespace()?)?;
+        let layout = layout::of_running_kernel(self.netns_inode)?;
         self.layout.set(0, layout, 0).map_err(|error| map(&error))?;
         let link = program(ebpf)?
             .attach(FUNCTION, 0)
