@@ -36,7 +36,7 @@ pub enum LinkError {
     Kernel(#[source] io::Error),
     /// The connection's task has ended.
     #[error("the netlink connection is gone: open a new one")]
-    Disconnected(#[source] Box<rtnetlink::Error>),
+    Disconnected,
 }
 
 /// Asks for links over one connection. Cheap to clone.
@@ -75,7 +75,8 @@ impl LinkHandle {
         let mut replies = std::pin::pin!(request.execute());
         match replies.next().await {
             Some(Ok(message)) => Ok(Link::from_message(message)),
-            None => Ok(None),
+            // The kernel answers each such question, if only with an error.
+            None => Err(LinkError::Disconnected),
             Some(Err(rtnetlink::Error::NetlinkError(error))) if error.raw_code() == -libc::ENODEV => Ok(None),
             Some(Err(error)) => Err(LinkError::new(error)),
         }
@@ -86,7 +87,7 @@ impl LinkError {
     fn new(error: rtnetlink::Error) -> Self {
         match error {
             rtnetlink::Error::NetlinkError(error) => Self::Kernel(error.to_io()),
-            other => Self::Disconnected(Box::new(other)),
+            _ => Self::Disconnected,
         }
     }
 }

@@ -11,9 +11,12 @@ fn switches(observed: &[Option<LinkKey>]) -> Vec<(LinkKey, LinkKey)> {
     observed.iter().filter_map(|way| route.observe(*way)).collect()
 }
 
+/// A behaviour, what consecutive samples say is in use, and the switches counted.
+type Case = (&'static str, &'static [Option<LinkKey>], &'static [(LinkKey, LinkKey)]);
+
 #[test]
 fn every_transition_of_a_route() {
-    let cases: &[(&str, &[Option<LinkKey>], &[(LinkKey, LinkKey)])] = &[
+    let cases: &[Case] = &[
         ("a first route is no switch", &[Some(A), Some(A)], &[]),
         (
             "a switch counts once it has held",

@@ -34,7 +34,9 @@ pub(super) struct Answer {
 /// Opens a socket in the network namespace of this thread. The first part is the connection's task: spawn it; it ends
 /// with the last handle. Needs a tokio runtime with I/O.
 pub fn new_connection() -> io::Result<(impl Future<Output = ()> + Send, BatadvHandle)> {
-    let (connection, genl, _unsolicited) = genetlink::new_connection()?;
+    let (mut connection, genl, _unsolicited) = genetlink::new_connection()?;
+    // Without it the end of a dump and the end of the connection look alike, and errors at a dump's end are lost.
+    connection.set_forward_done(true);
     Ok((connection, BatadvHandle { genl }))
 }
 

@@ -14,7 +14,7 @@ pub(crate) trait Batctl {
 
 /// Theirs, with flags spelled out that are false and decorations taken off that say nothing more.
 pub(crate) fn normal(theirs: &Value) -> Value {
-    let mut entry: Map<String, Value> = theirs.as_object().expect("batctl prints objects").clone();
+    let mut entry: Map<String, Value> = theirs.as_object().cloned().unwrap_or_default();
     for flags in ["tt_flags", "mcast_flags"] {
         if let Some(value) = entry.get_mut(flags) {
             *value = value["raw"].take();
