@@ -74,7 +74,9 @@ impl TopologyService for TopologyQueries {
     ) -> Result<Response<TopologyChanges>, Status> {
         let mesh = list::mesh("mesh", &request.get_ref().mesh)?;
         let permit = Arc::clone(&self.watchers).try_acquire_owned().map_err(|_| {
-            Status::resource_exhausted(format!("{MAX_WATCHERS} watchers are served at a time: end one, or poll GetTopology"))
+            Status::resource_exhausted(format!(
+                "{MAX_WATCHERS} watchers are served at a time: end one, or poll GetTopology"
+            ))
         })?;
         let watch = Watch {
             topology: self.topology.clone(),
@@ -84,7 +86,10 @@ impl TopologyService for TopologyQueries {
             began: false,
             _permit: permit,
         };
-        Ok(Response::new(Box::pin(futures_util::stream::unfold(watch, Watch::next))))
+        Ok(Response::new(Box::pin(futures_util::stream::unfold(
+            watch,
+            Watch::next,
+        ))))
     }
 
     async fn list_nodes(

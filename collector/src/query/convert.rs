@@ -19,7 +19,10 @@ impl From<NodeState> for pb::NodeState {
 
 /// A node; of its meshes only `mesh`, if one is named.
 pub(super) fn node(node: &Node, mesh: Option<&MeshId>) -> pb::Node {
-    let meshes = node.meshes.iter().filter(|part| mesh.is_none_or(|mesh| part.mesh == *mesh));
+    let meshes = node
+        .meshes
+        .iter()
+        .filter(|part| mesh.is_none_or(|mesh| part.mesh == *mesh));
     let hello = node.agent.as_ref().map(|agent| &agent.hello);
     let said = |text: fn(&mesh_proto::model::Hello) -> &String| hello.map(|hello| text(hello).clone());
     pb::Node {
@@ -27,7 +30,11 @@ pub(super) fn node(node: &Node, mesh: Option<&MeshId>) -> pb::Node {
         name: said(|hello| &hello.name).unwrap_or_default(),
         site: said(|hello| &hello.site).unwrap_or_default(),
         state: pb::NodeState::from(node.state).into(),
-        spiffe_id: node.agent.as_ref().map(|agent| agent.spiffe_id.clone()).unwrap_or_default(),
+        spiffe_id: node
+            .agent
+            .as_ref()
+            .map(|agent| agent.spiffe_id.clone())
+            .unwrap_or_default(),
         agent_version: said(|hello| &hello.agent_version).unwrap_or_default(),
         kernel: said(|hello| &hello.kernel).unwrap_or_default(),
         batman_adv: said(|hello| &hello.batman_adv).unwrap_or_default(),

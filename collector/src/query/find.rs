@@ -22,7 +22,11 @@ pub(super) fn node<'a>(topology: &'a TopologySnapshot, field: &str, text: &str) 
         return Ok(node);
     }
     let named = by_name(topology, text);
-    let found = if named.is_empty() { by_address(topology, text) } else { named };
+    let found = if named.is_empty() {
+        by_address(topology, text)
+    } else {
+        named
+    };
     let mut candidates = found.iter();
     match (candidates.next(), candidates.next()) {
         (Some(key), None) => topology.node(key).ok_or_else(|| not_found(topology, field, text)),
@@ -63,7 +67,10 @@ fn not_found(topology: &TopologySnapshot, field: &str, text: &str) -> Status {
     let hint = match (known, close.is_empty()) {
         (0, _) => "no node is known yet: no agent has reported".to_owned(),
         (_, false) => format!("known and much like it: {}", list(close.iter().map(|node| &node.key))),
-        (_, true) => format!("{known} nodes are known: {}; ListNodes names all", list(topology.nodes().keys())),
+        (_, true) => format!(
+            "{known} nodes are known: {}; ListNodes names all",
+            list(topology.nodes().keys())
+        ),
     };
     Status::not_found(format!("{field}: no node has the id, name or address {text:?}; {hint}"))
 }

@@ -21,7 +21,9 @@ pub(super) fn topology(
     request: &pb::GetTopologyRequest,
 ) -> Result<pb::GetTopologyResponse, Status> {
     let mesh = mesh("mesh", &request.mesh)?;
-    let (nodes, next_page_token) = nodes(topology, request.page_size, &request.page_token, |node| in_mesh(node, &mesh))?;
+    let (nodes, next_page_token) = nodes(topology, request.page_size, &request.page_token, |node| {
+        in_mesh(node, &mesh)
+    })?;
     let links = nodes.iter().flat_map(|node| convert::links(node, mesh.as_ref()));
     Ok(pb::GetTopologyResponse {
         time: Some(topology.time().into()),
@@ -66,7 +68,8 @@ pub(super) fn mesh(field: &str, text: &str) -> Result<Option<MeshId>, Status> {
 }
 
 pub(super) fn in_mesh(node: &Node, mesh: &Option<MeshId>) -> bool {
-    mesh.as_ref().is_none_or(|mesh| node.meshes.iter().any(|part| part.mesh == *mesh))
+    mesh.as_ref()
+        .is_none_or(|mesh| node.meshes.iter().any(|part| part.mesh == *mesh))
 }
 
 fn nodes<'a>(
@@ -81,7 +84,9 @@ fn nodes<'a>(
     let rest = topology.nodes().range((from, Bound::Unbounded)).map(|(_, node)| node);
     let (nodes, more) = page::cut(rest.filter(|node| wanted(node)), size);
     let last = nodes.last().filter(|_| more);
-    let next = last.map_or_else(String::new, |node| page::encode(page::Kind::Nodes, &print_key(&node.key)));
+    let next = last.map_or_else(String::new, |node| {
+        page::encode(page::Kind::Nodes, &print_key(&node.key))
+    });
     Ok((nodes, next))
 }
 

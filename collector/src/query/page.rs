@@ -48,11 +48,7 @@ pub(crate) fn encode(kind: Kind, key: &str) -> String {
 }
 
 /// The key after which a page begins; `None`: the first page.
-pub(crate) fn decode<K>(
-    kind: Kind,
-    token: &str,
-    parse: impl FnOnce(&str) -> Option<K>,
-) -> Result<Option<K>, Status> {
+pub(crate) fn decode<K>(kind: Kind, token: &str, parse: impl FnOnce(&str) -> Option<K>) -> Result<Option<K>, Status> {
     if token.is_empty() {
         return Ok(None);
     }
@@ -65,7 +61,7 @@ pub(crate) fn decode<K>(
 
 fn key(kind: Kind, token: &str) -> Option<String> {
     let token = token.as_bytes();
-    if token.len() % 2 != 0 || token.len() > 2 * (MAX_KEY + 1) {
+    if !token.len().is_multiple_of(2) || token.len() > 2 * (MAX_KEY + 1) {
         return None;
     }
     let digit = |byte: u8| char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());

@@ -15,14 +15,16 @@ use crate::topology::{LinkKey, Node, NodeState, TopologySnapshot};
 /// `BATADV_TTL`: no packet takes more hops.
 const MAX_HOPS: usize = 50;
 
-pub(super) fn path(
-    topology: &TopologySnapshot,
-    request: &pb::GetPathRequest,
-) -> Result<pb::GetPathResponse, Status> {
+pub(super) fn path(topology: &TopologySnapshot, request: &pb::GetPathRequest) -> Result<pb::GetPathResponse, Status> {
     let src = find::node(topology, "src", &request.src)?;
     let dst = find::node(topology, "dst", &request.dst)?;
     let mesh = common_mesh(src, dst, &request.mesh)?;
-    let mut walk = Walk { topology, mesh, dst, hops: Vec::new() };
+    let mut walk = Walk {
+        topology,
+        mesh,
+        dst,
+        hops: Vec::new(),
+    };
     let problem = walk.run(src);
     Ok(pb::GetPathResponse {
         mesh: mesh.to_string(),
@@ -42,7 +44,11 @@ fn common_mesh<'a>(src: &'a Node, dst: &Node, asked: &str) -> Result<&'a MeshId,
     };
     if let Some(asked) = list::mesh("mesh", asked)? {
         return both.iter().find(|mesh| ***mesh == asked).copied().ok_or_else(|| {
-            let known = if both.is_empty() { "none".to_owned() } else { names(&both) };
+            let known = if both.is_empty() {
+                "none".to_owned()
+            } else {
+                names(&both)
+            };
             Status::invalid_argument(format!(
                 "mesh: {} and {} are not both in {asked}; meshes of both: {known}",
                 src.key, dst.key
@@ -134,8 +140,12 @@ impl<'a> Walk<'a> {
             hop.link_throughput = convert::throughput(link);
         }
         let next = neighbor.and_then(|neighbor| self.topology.node(neighbor));
-        next.map(AsRef::as_ref)
-            .ok_or_else(|| format!("{key} sends to {}, and whose address that is is not known", best.neigh_address))
+        next.map(AsRef::as_ref).ok_or_else(|| {
+            format!(
+                "{key} sends to {}, and whose address that is is not known",
+                best.neigh_address
+            )
+        })
     }
 }
 

@@ -55,7 +55,8 @@ async fn node_is_told_with_links_and_routes() {
                 },
             ],
         )
-    "#]].assert_debug_eq(&(answer.links, answer.originators));
+    "#]]
+    .assert_debug_eq(&(answer.links, answer.originators));
 }
 
 #[tokio::test]

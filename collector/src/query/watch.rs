@@ -94,7 +94,10 @@ impl Watcher {
 
     /// A node as far as its changes matter: the time of its last report moves all the time.
     fn shown(&self, node: &Node) -> pb::Node {
-        pb::Node { last_report: None, ..convert::node(node, self.mesh.as_ref()) }
+        pb::Node {
+            last_report: None,
+            ..convert::node(node, self.mesh.as_ref())
+        }
     }
 }
 
@@ -143,7 +146,14 @@ impl Messages {
     }
 
     fn finish(mut self) -> VecDeque<pb::WatchTopologyResponse> {
-        let pb::WatchTopologyResponse { full, nodes, links, removed_nodes, removed_links, .. } = &self.current;
+        let pb::WatchTopologyResponse {
+            full,
+            nodes,
+            links,
+            removed_nodes,
+            removed_links,
+            ..
+        } = &self.current;
         let removals = !removed_nodes.is_empty() || !removed_links.is_empty();
         if *full || removals || !nodes.is_empty() || !links.is_empty() {
             self.turn();

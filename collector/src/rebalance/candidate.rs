@@ -166,11 +166,11 @@ fn runner_up_agrees(
 ///
 /// `None` where no penalty below 255 does it.
 pub(super) fn steering_penalty(tq_a: u8, tq_b: u8, now: u8, margin: u8) -> Option<u8> {
-    let target = u32::from(tq_b.checked_sub(margin)?);
-    let passed = (TQ_MAX - u32::from(now)) * target / u32::from(tq_a).max(1);
-    // `passed` is rounded down. Where the division leaves nothing the two are level, and level is not a win.
-    let exact = (TQ_MAX - u32::from(now)) * target % u32::from(tq_a).max(1) == 0;
-    let passed = if exact { passed.checked_sub(1)? } else { passed };
+    let goal = (TQ_MAX - u32::from(now)) * u32::from(tq_b.checked_sub(margin)?);
+    let tq_a = u32::from(tq_a).max(1);
+    // Where the division leaves nothing the two would be level, and level is not a win.
+    let level = goal.is_multiple_of(tq_a);
+    let passed = (goal / tq_a).checked_sub(u32::from(level))?;
     let penalty = TQ_MAX.checked_sub(passed.min(TQ_MAX))?;
     u8::try_from(penalty)
         .ok()

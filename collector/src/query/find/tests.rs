@@ -47,25 +47,52 @@ fn node_is_found_by_a_name_that_is_its_own() {
 
 #[test]
 fn name_of_several_nodes_is_refused_with_their_ids() {
-    refused(&mesh(), "tower", Code::InvalidArgument, expect![[r#"node "tower" is 2 nodes: give the id of the one you mean: gate, north"#]]);
+    refused(
+        &mesh(),
+        "tower",
+        Code::InvalidArgument,
+        expect![[r#"node "tower" is 2 nodes: give the id of the one you mean: gate, north"#]],
+    );
 }
 
 #[test]
 fn unknown_node_is_told_what_is_like_it() {
-    refused(&mesh(), "Northern", Code::NotFound, expect![[r#"node: no node has the id, name or address "Northern"; known and much like it: north"#]]);
+    refused(
+        &mesh(),
+        "Northern",
+        Code::NotFound,
+        expect![[r#"node: no node has the id, name or address "Northern"; known and much like it: north"#]],
+    );
 }
 
 #[test]
 fn unknown_address_is_told_what_is_known() {
-    refused(&mesh(), "02:ff:00:00:00:01", Code::NotFound, expect![[r#"node: no node has the id, name or address "02:ff:00:00:00:01"; 3 nodes are known: gate, north, 02:00:00:00:0c:00; ListNodes names all"#]]);
+    refused(
+        &mesh(),
+        "02:ff:00:00:00:01",
+        Code::NotFound,
+        expect![[
+            r#"node: no node has the id, name or address "02:ff:00:00:00:01"; 3 nodes are known: gate, north, 02:00:00:00:0c:00; ListNodes names all"#
+        ]],
+    );
 }
 
 #[test]
 fn nothing_known_is_said() {
-    refused(&Cables::new(&[]), "gate", Code::NotFound, expect![[r#"node: no node has the id, name or address "gate"; no node is known yet: no agent has reported"#]]);
+    refused(
+        &Cables::new(&[]),
+        "gate",
+        Code::NotFound,
+        expect![[r#"node: no node has the id, name or address "gate"; no node is known yet: no agent has reported"#]],
+    );
 }
 
 #[test]
 fn nothing_asked_is_refused() {
-    refused(&mesh(), "", Code::InvalidArgument, expect!["node is empty: give a node's id, its name, or one of its addresses"]);
+    refused(
+        &mesh(),
+        "",
+        Code::InvalidArgument,
+        expect!["node is empty: give a node's id, its name, or one of its addresses"],
+    );
 }

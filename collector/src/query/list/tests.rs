@@ -19,14 +19,25 @@ fn ids(nodes: &[pb::Node]) -> Vec<&str> {
 }
 
 fn request(page_size: u32, page_token: &str) -> pb::GetTopologyRequest {
-    pb::GetTopologyRequest { page_size, page_token: page_token.to_owned(), ..Default::default() }
+    pb::GetTopologyRequest {
+        page_size,
+        page_token: page_token.to_owned(),
+        ..Default::default()
+    }
 }
 
 #[test]
 fn topology_has_nodes_and_both_directions_of_links() {
     let answer = topology(&ring().snapshot(), &request(0, "")).unwrap();
     let lines = answer.links.iter().map(|link| {
-        let pb::Link { node, hard_ifname, neigh_address, neighbor_node, tq, .. } = link;
+        let pb::Link {
+            node,
+            hard_ifname,
+            neigh_address,
+            neighbor_node,
+            tq,
+            ..
+        } = link;
         format!("{node} {hard_ifname} → {neighbor_node} ({neigh_address}): {tq:?}\n")
     });
     expect![[r#"
@@ -35,7 +46,8 @@ fn topology_has_nodes_and_both_directions_of_links() {
         b eth1 → c (02:00:00:00:0c:00): Some(255)
         c eth0 → b (02:00:00:00:0b:01): Some(255)
         c eth1 → 02:00:00:00:0d:00 (02:00:00:00:0d:00): Some(255)
-    "#]].assert_eq(&lines.collect::<String>());
+    "#]]
+    .assert_eq(&lines.collect::<String>());
     assert_eq!(ids(&answer.nodes), ["a", "b", "c", "02:00:00:00:0d:00"]);
 }
 
@@ -97,7 +109,8 @@ fn node_is_told_with_all_that_is_known_of_it() {
             probes: [],
             contested_addresses: [],
         }
-    "#]].assert_debug_eq(&answer.nodes[0]);
+    "#]]
+    .assert_debug_eq(&answer.nodes[0]);
 }
 
 #[test]
@@ -106,7 +119,11 @@ fn pages_hold_each_node_once_with_its_links() {
     let (mut seen, mut links, mut token) = (Vec::new(), 0, String::new());
     loop {
         let page = topology(&snapshot, &request(1, &token)).unwrap();
-        assert!(page.links.iter().all(|link| ids(&page.nodes).contains(&link.node.as_str())));
+        assert!(
+            page.links
+                .iter()
+                .all(|link| ids(&page.nodes).contains(&link.node.as_str()))
+        );
         seen.extend(page.nodes.into_iter().map(|node| node.node));
         links += page.links.len();
         token = page.next_page_token;
@@ -123,14 +140,20 @@ fn page_goes_on_after_a_node_that_is_gone() {
     let first = topology(&ring().snapshot(), &request(2, "")).unwrap();
     assert_eq!(ids(&first.nodes), ["a", "b"]);
     let without_b = Cables::new(&["a", "c"]).cable("a", "c", 255, 255).snapshot();
-    assert_eq!(ids(&topology(&without_b, &request(2, &first.next_page_token)).unwrap().nodes), ["c"]);
+    assert_eq!(
+        ids(&topology(&without_b, &request(2, &first.next_page_token)).unwrap().nodes),
+        ["c"]
+    );
 }
 
 #[test]
 fn nodes_are_listed_by_state() {
     let snapshot = ring().stale("b").snapshot();
     let of = |state: pb::NodeState| {
-        let request = pb::ListNodesRequest { state: state.into(), ..Default::default() };
+        let request = pb::ListNodesRequest {
+            state: state.into(),
+            ..Default::default()
+        };
         let nodes = list_nodes(&snapshot, &request).unwrap().nodes;
         nodes.into_iter().map(|node| node.node).collect::<Vec<_>>()
     };
@@ -161,11 +184,21 @@ fn node_in_two_meshes_is_told_by_the_mesh_asked_for() {
     let mut view = crate::testing::snapshot(crate::testing::view(crate::testing::mac(1)));
     let mut other = crate::testing::view(crate::testing::mac(2));
     other.settings.mesh = mesh_id("cellars");
-    view.meshes.insert(crate::testing::ifname("bat1"), crate::testing::with_neighbor(other, crate::testing::mac(9), 200));
+    view.meshes.insert(
+        crate::testing::ifname("bat1"),
+        crate::testing::with_neighbor(other, crate::testing::mac(9), 200),
+    );
     let mut known = Topology::default();
     let session = crate::testing::session("a", 1, 1);
     let now = after(start(), 1.0);
-    known.apply(TopologyEvent::Reported { session, view: Arc::new(view), clock: None }, now);
+    known.apply(
+        TopologyEvent::Reported {
+            session,
+            view: Arc::new(view),
+            clock: None,
+        },
+        now,
+    );
     let mut request = request(0, "");
     request.mesh = "roofs".to_owned();
     let answer = topology(&known.snapshot(now), &request).unwrap();
@@ -183,12 +216,22 @@ fn bad_requests_are_told_what_to_do() {
     let messages = [
         message(topology(&snapshot, &request(0, "x")).unwrap_err()),
         message(topology(&snapshot, &request(1001, "")).unwrap_err()),
-        message(list_nodes(&snapshot, &pb::ListNodesRequest { state: 7, ..Default::default() }).unwrap_err()),
+        message(
+            list_nodes(
+                &snapshot,
+                &pb::ListNodesRequest {
+                    state: 7,
+                    ..Default::default()
+                },
+            )
+            .unwrap_err(),
+        ),
         message(mesh("mesh", "a\nb").unwrap_err()),
     ];
     expect![[r#"
         page_token is none of this list: give next_page_token of its previous page as it was, or none to begin
         page_size is 1001: use 1 to 1000, or 0 for 500
         state 7 is none this release knows: use NODE_STATE_LIVE, NODE_STATE_STALE, NODE_STATE_UNOBSERVED or none
-        mesh: "a\nb" is no mesh name: 1 to 63 printable characters"#]].assert_eq(&messages.join("\n"));
+        mesh: "a\nb" is no mesh name: 1 to 63 printable characters"#]]
+    .assert_eq(&messages.join("\n"));
 }

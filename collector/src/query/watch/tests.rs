@@ -27,16 +27,29 @@ impl Client {
                 *self = Self::default();
             }
             for key in message.removed_links {
-                self.links.remove(&(key.mesh, key.node, key.hard_ifname, key.neigh_address)).unwrap();
+                self.links
+                    .remove(&(key.mesh, key.node, key.hard_ifname, key.neigh_address))
+                    .unwrap();
             }
             for node in message.removed_nodes {
                 self.nodes.remove(&node).unwrap();
             }
             for node in message.nodes {
-                self.nodes.insert(node.node.clone(), pb::Node { last_report: None, ..node });
+                self.nodes.insert(
+                    node.node.clone(),
+                    pb::Node {
+                        last_report: None,
+                        ..node
+                    },
+                );
             }
             for link in message.links {
-                let key = (link.mesh.clone(), link.node.clone(), link.hard_ifname.clone(), link.neigh_address.clone());
+                let key = (
+                    link.mesh.clone(),
+                    link.node.clone(),
+                    link.hard_ifname.clone(),
+                    link.neigh_address.clone(),
+                );
                 self.links.insert(key, link);
             }
         }
@@ -53,7 +66,10 @@ fn fresh(snapshot: &Arc<TopologySnapshot>) -> Client {
 fn whole_comes_first_and_nothing_while_nothing_changes() {
     let (mut topology, mut watcher, start) = (Topology::default(), Watcher::new(None), start());
     let first = watcher.tell(chain().report_all(&mut topology, start));
-    assert_eq!((first.len(), first[0].full, first[0].nodes.len(), first[0].links.len()), (1, true, 3, 4));
+    assert_eq!(
+        (first.len(), first[0].full, first[0].nodes.len(), first[0].links.len()),
+        (1, true, 3, 4)
+    );
     let same = watcher.tell(chain().report_all(&mut topology, after(start, 5.0)));
     assert_eq!(same, []);
 }
@@ -103,7 +119,11 @@ fn large_topology_comes_in_bounded_messages() {
     for _ in 0..=2 * MAX_NODES {
         messages.add(Some(pb::Node::default()), Vec::new());
     }
-    let sizes: Vec<_> = messages.finish().iter().map(|message| (message.full, message.nodes.len())).collect();
+    let sizes: Vec<_> = messages
+        .finish()
+        .iter()
+        .map(|message| (message.full, message.nodes.len()))
+        .collect();
     assert_eq!(sizes, [(true, MAX_NODES), (false, MAX_NODES), (false, 1)]);
 }
 
