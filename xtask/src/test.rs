@@ -65,7 +65,9 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
         steps.try_suite("formatting", || cargo(&paths, &["fmt", "--all", "--check"]))?;
     }
     steps.must("build the eBPF programs", || ebpf::build(&paths.root).map(drop))?;
-    steps.must("build the daemons", || lab::build(&paths))?;
+    steps.try_suite("build the daemons", || {
+        lab::build(&paths).map(|()| Counts { passed: 1, failed: 0 })
+    })?;
     if host_too {
         host(&paths, args, &mut steps)?;
     }

@@ -349,6 +349,23 @@ impl Lab {
         Ok(())
     }
 
+    /// Waits until `to` answers a ping of `from` over the mesh.
+    ///
+    /// Routes are there earlier: for 30 s after a mesh interface came up, batman-adv's bridge loop avoidance lets no
+    /// broadcast pass, so no ARP either.
+    ///
+    /// # Errors
+    /// If that takes too long, or there is no such node.
+    pub fn wait_answer(&self, from: &str, to: &str) -> Result<()> {
+        let address = self.address(to)?.to_string();
+        wait::until(&format!("{to} answers {from}"), CONVERGE_LIMIT, || {
+            Ok(match self.exec(from, "ping", &["-n", "-c", "1", "-w", "5", &address]) {
+                Ok(_) => Look::Ready(()),
+                Err(_) => Look::Pending("no answer yet".to_owned()),
+            })
+        })
+    }
+
     /// Waits until the collector is ready and reports every running agent as up.
     ///
     /// # Errors
@@ -517,6 +534,9 @@ impl Lab {
     }
 
     /// Takes a link down or brings it up again.
+    ///
+    /// The interface of a node's first link in the file is its primary one: without it batman-adv announces nothing
+    /// from that node. To cut such a link alone, give it a loss of 1.0.
     ///
     /// # Errors
     /// If there is no such link.
