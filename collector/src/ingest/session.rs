@@ -149,6 +149,11 @@ impl Session {
         }
     }
 
+    /// Whose stream it is.
+    pub fn node(&self) -> &NodeId {
+        &self.node
+    }
+
     /// Known once Hello has been accepted.
     pub fn facts(&self) -> Option<&Arc<SessionFacts>> {
         match &self.stage {
