@@ -18,8 +18,8 @@ const GSSET_INFO: u32 = 0x37;
 const SS_STATS: u32 = 1;
 /// `ETH_GSTRING_LEN`.
 const NAME_LEN: usize = 32;
-/// More counters than any device has; batman-adv has at most 47. Bounds what is allocated on a driver's word.
-const MOST_COUNTERS: u32 = 4096;
+/// What there is always room for, whatever a device says it has; batman-adv has at most 47 counters.
+const MOST_COUNTERS: u32 = 1024;
 /// Header of a string set: command, set, length.
 const STRINGS_HEADER: usize = 12;
 /// Header of a set of statistics: command, length.
@@ -35,8 +35,8 @@ pub enum EthtoolError {
     /// It keeps no statistics of its own.
     #[error("{0} has no statistics of its own")]
     Unsupported(IfName),
-    /// It says that it has more than can be believed.
-    #[error("{0} claims {1} statistics, more than any device has")]
+    /// It has more than there is room for.
+    #[error("{0} has {1} statistics; there is room for 1024")]
     TooMany(IfName, u32),
     /// The number of counters changed between two reads; ask again.
     #[error("{0} changed its statistics while they were read")]
@@ -79,15 +79,15 @@ impl Ethtool {
         if count > MOST_COUNTERS {
             return Err(EthtoolError::TooMany(name.clone(), count));
         }
-        let wanted = count as usize;
-        let mut strings = Buffer::new(STRINGS_HEADER + wanted * NAME_LEN, &[GSTRINGS, SS_STATS, count]);
+        let room = MOST_COUNTERS as usize;
+        let mut strings = Buffer::new(STRINGS_HEADER + room * NAME_LEN, &[GSTRINGS, SS_STATS, count]);
         self.command(name, &mut strings)?;
-        let mut stats = Buffer::new(STATS_HEADER + wanted * 8, &[GSTATS, count]);
+        let mut stats = Buffer::new(STATS_HEADER + room * 8, &[GSTATS, count]);
         self.command(name, &mut stats)?;
         if strings.word(2) != count || stats.word(1) != count {
             return Err(EthtoolError::Changed(name.clone()));
         }
-        Ok(decode(&strings.bytes(), &stats.bytes()))
+        Ok(decode(&strings.bytes(), &stats.bytes(), count as usize))
     }
 
     fn count(&self, name: &IfName) -> Result<u32, EthtoolError> {
@@ -119,9 +119,10 @@ impl Ethtool {
             *to = from.cast_signed();
         }
         // SAFETY: `ifr_data` points to memory owned by `buffer`, which lives and is not touched otherwise until the
-        // call returns, and is as long as the count in its header makes the kernel write: GSSET_INFO one length per
-        // bit of the mask, GSTRINGS and GSTATS `count` entries. A device that has grown since GSSET_INFO would write
-        // more; batman-adv's set is fixed while the module is loaded, and the kernel holds RTNL during the call.
+        // call returns. GSSET_INFO writes one length per bit of the mask, for which there is room. GSTRINGS and
+        // GSTATS write as many entries as the device has, whatever the caller asks for; the device had at most
+        // MOST_COUNTERS a moment ago, for which there is room however many it had. batman-adv's set is fixed while
+        // the module is loaded; another device that took the name between two calls has to have more than 1024.
         match unsafe { siocethtool(self.socket.as_raw_fd(), &raw mut request) } {
             Ok(_) => Ok(()),
             Err(Errno::ENODEV) => Err(EthtoolError::NoSuchInterface(name.clone())),
@@ -164,11 +165,12 @@ impl Buffer {
 }
 
 /// Puts names and values together; names that are no UTF-8 are read as far as they are.
-fn decode(strings: &[u8], stats: &[u8]) -> BTreeMap<String, u64> {
+fn decode(strings: &[u8], stats: &[u8], count: usize) -> BTreeMap<String, u64> {
     let names = strings.get(STRINGS_HEADER..).unwrap_or_default().chunks_exact(NAME_LEN);
     let values = stats.get(STATS_HEADER..).unwrap_or_default().as_chunks::<8>().0;
     names
         .zip(values)
+        .take(count)
         .map(|(name, value)| {
             let name = name.split(|&byte| byte == 0).next().unwrap_or_default();
             (

@@ -22,8 +22,8 @@ fn stats(values: &[u64]) -> Vec<u8> {
 
 #[test]
 fn counters_are_known_by_name_and_not_by_place() {
-    let one = decode(&strings(&["tx", "mcast_tx"]), &stats(&[1, 2]));
-    let other = decode(&strings(&["mcast_tx", "tx"]), &stats(&[2, 1]));
+    let one = decode(&strings(&["tx", "mcast_tx"]), &stats(&[1, 2]), 2);
+    let other = decode(&strings(&["mcast_tx", "tx"]), &stats(&[2, 1]), 2);
     assert_eq!(one, other);
     assert_eq!(one["tx"], 1);
 }
@@ -31,7 +31,7 @@ fn counters_are_known_by_name_and_not_by_place() {
 /// batman-adv names `\tmgmt_tx` with a tab before it, for batctl's columns.
 #[test]
 fn white_space_around_a_name_is_not_part_of_it() {
-    assert_eq!(decode(&strings(&["\tmgmt_tx"]), &stats(&[7]))["mgmt_tx"], 7);
+    assert_eq!(decode(&strings(&["\tmgmt_tx"]), &stats(&[7]), 1)["mgmt_tx"], 7);
 }
 
 #[test]
@@ -49,8 +49,8 @@ fn loopback_has_no_statistics_of_its_own() {
 
 proptest! {
     #[test]
-    fn any_bytes_decode(strings: Vec<u8>, stats: Vec<u8>) {
-        decode(&strings, &stats);
+    fn any_bytes_decode(strings: Vec<u8>, stats: Vec<u8>, count: usize) {
+        decode(&strings, &stats, count);
     }
 
     #[test]
