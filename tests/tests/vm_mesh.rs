@@ -1,11 +1,13 @@
 //! The whole, on the kernel's batman-adv: what the collector says against what batctl says at the same moment.
 
 use std::collections::BTreeMap;
+use std::io::Write as _;
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use mesh_lab::metrics::{self, Sample};
 use mesh_lab::wait::{self, Look};
-use mesh_lab::{Impairment, Lab, Options};
+use mesh_lab::{Impairment, Lab, Options, Topology, http};
 use mesh_tests::batctl::{self, LinkEnd};
 use mesh_tests::meshes;
 
@@ -127,4 +129,111 @@ fn tq_of_every_link_is_batctls_before_and_after_an_impairment() {
 #[test]
 fn throughput_of_every_link_is_batctls_before_and_after_an_impairment() {
     agree_before_and_after_an_impairment(&THROUGHPUT, "throughput_of_every_link");
+}
+
+/// a — b — c — d, where c has no agent.
+fn chain() -> Topology {
+    let text = r#"{"name":"chain","algorithm":"BATMAN_IV",
+        "nodes":[{"id":"a"},{"id":"b"},{"id":"c","agent":false},{"id":"d"}],
+        "links":[{"a":"a","b":"b"},{"a":"b","b":"c"},{"a":"c","b":"d"}]}"#;
+    Topology::parse("chain.json".as_ref(), text).unwrap()
+}
+
+fn value(samples: &[Sample], name: &str, labels: &[(&str, &str)]) -> f64 {
+    metrics::sum(samples, name, labels).unwrap_or(f64::NAN)
+}
+
+/// Waits until the collector serves each of these.
+fn serves(lab: &Lab, what: &str, wanted: &[(&str, &[(&str, &str)], f64)]) {
+    wait::until(what, LIMIT, || {
+        let Ok(samples) = lab.metrics() else {
+            return Ok(Look::Pending("no metrics".into()));
+        };
+        let missing = wanted
+            .iter()
+            .find(|(name, labels, wanted)| value(&samples, name, labels) != *wanted);
+        Ok(match missing {
+            None => Look::Ready(()),
+            Some((name, labels, wanted)) => Look::Pending(format!(
+                "{name}{labels:?} is {}, not {wanted}",
+                value(&samples, name, labels)
+            )),
+        })
+    })
+    .unwrap();
+}
+
+#[test]
+fn smoke_a_mesh_is_seen_whole_and_survives_the_loss_of_each_daemon() {
+    let mut lab = Lab::start(&chain(), Options::for_test("a_mesh_is_seen_whole").unwrap()).unwrap();
+    let whole: &[(&str, &[(&str, &str)], f64)] = &[
+        ("mesh_nodes", &[("mesh", "chain"), ("state", "live")], 3.0),
+        ("mesh_nodes", &[("mesh", "chain"), ("state", "unobserved")], 1.0),
+        ("mesh_node_degree", &[("node", "a")], 1.0),
+        ("mesh_node_degree", &[("node", "b")], 2.0),
+        ("mesh_node_degree", &[("node", "d")], 1.0),
+        ("mesh_probe_attached", &[("node", "a"), ("probe", "routes")], 1.0),
+        ("mesh_probe_attached", &[("node", "a"), ("probe", "traffic")], 1.0),
+        ("mesh_link_tq", &[("node", "a"), ("neighbor_node", "b")], 255.0),
+    ];
+    serves(&lab, "the chain is seen whole", whole);
+
+    let seen = lab.metrics().unwrap();
+    for (metric, kind) in [
+        ("mesh_batadv_packets_total", "iv_ogm"),
+        ("mesh_batadv_bytes_total", "iv_ogm"),
+    ] {
+        for direction in ["in", "out"] {
+            let count = value(
+                &seen,
+                metric,
+                &[("node", "b"), ("type", kind), ("direction", direction)],
+            );
+            assert!(count > 0.0, "{metric} {direction}: {count}");
+        }
+    }
+    let url = lab.metrics_url().unwrap();
+    let address = url
+        .trim_start_matches("http://")
+        .trim_end_matches("/metrics")
+        .parse()
+        .unwrap();
+    assert_eq!(promtool(&http::get(address, "/metrics").unwrap().body), "");
+
+    lab.kill_collector().unwrap();
+    lab.start_collector().unwrap();
+    serves(
+        &lab,
+        "the collector, killed and started again, sees the chain whole",
+        whole,
+    );
+
+    lab.kill_agent("d").unwrap();
+    let silent: &[(&str, &[(&str, &str)], f64)] = &[
+        ("mesh_node_up", &[("node", "d")], 0.0),
+        ("mesh_nodes", &[("mesh", "chain"), ("state", "stale")], 1.0),
+    ];
+    serves(&lab, "a node whose agent was killed is stale", silent);
+    // Its forwarding is none of the agent's business.
+    let d = lab.address("d").unwrap().to_string();
+    lab.exec("a", "ping", &["-c", "1", "-W", "5", &d]).unwrap();
+
+    lab.start_agent("d").unwrap();
+    serves(&lab, "its agent, started again, is let in", whole);
+    lab.stop().unwrap();
+}
+
+/// What `promtool check metrics` finds wrong with a page.
+fn promtool(page: &str) -> String {
+    let mut tool = Command::new("promtool")
+        .args(["check", "metrics"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    tool.stdin.take().unwrap().write_all(page.as_bytes()).unwrap();
+    let output = tool.wait_with_output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+    String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned()
 }
