@@ -260,3 +260,6 @@ fn refusal(end: &End) -> Status {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
