@@ -1,6 +1,12 @@
 //! The traffic programs in this machine's own kernel: needs root, CAP_BPF and the eBPF object; no batman-adv.
 //!
 //! Each test works in a network namespace of its own, which goes when its thread ends.
+#![expect(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stderr,
+    reason = "helpers of tests, which may fail as tests do"
+)]
 
 use std::{
     collections::BTreeMap,
@@ -53,7 +59,10 @@ fn in_namespace(test: impl FnOnce() + Send + 'static) {
 }
 
 fn ip(arguments: &str) {
-    let status = Command::new("ip").args(arguments.split_whitespace()).status().expect("ip runs");
+    let status = Command::new("ip")
+        .args(arguments.split_whitespace())
+        .status()
+        .expect("ip runs");
     assert!(status.success(), "ip {arguments}: {status}");
 }
 
@@ -71,7 +80,9 @@ fn golden_frames() -> Vec<Vec<u8>> {
     let priority = [0x81, 0x00, 0xe0, 0x00];
     let vlan = [0x81, 0x00, 0x00, 0x0a];
     let qinq = [0x88, 0xa8, 0x00, 0x00];
-    let types = [0x00, 0x01, 0x02, 0x03, 0x04, 0x05, 0x40, 0x41, 0x42, 0x43, 0x44, 0x06, 0x77, 0xff];
+    let types = [
+        0x00, 0x01, 0x02, 0x03, 0x04, 0x05, 0x40, 0x41, 0x42, 0x43, 0x44, 0x06, 0x77, 0xff,
+    ];
     let mut frames: Vec<_> = types.into_iter().map(|kind| frame(&[], kind, 60)).collect();
     // As short as each header, one byte shorter, and as long as an aggregate.
     for (kind, packet_type) in types.into_iter().zip(PacketType::ALL) {
@@ -79,7 +90,13 @@ fn golden_frames() -> Vec<Vec<u8>> {
         frames.push(frame(&[], kind, packet_type.header_len() - 1));
         frames.push(frame(&[], kind, 1400));
     }
-    for tags in [&[priority][..], &[qinq, priority], &[vlan], &[priority, vlan], &[priority, priority, priority]] {
+    for tags in [
+        &[priority][..],
+        &[qinq, priority],
+        &[vlan],
+        &[priority, vlan],
+        &[priority, priority, priority],
+    ] {
         frames.push(frame(tags, 0x40, 60));
     }
     let mut ip = frame(&[], 0x45, 60);
@@ -98,36 +115,56 @@ fn load(alive_until: u64) -> (Ebpf, PerCpuHashMap<aya::maps::MapData, u32, Table
     let zeros = PerCpuValues::try_from(vec![Table::default(); cpus]).expect("as many as processors");
     tables.insert(LOOPBACK, zeros, 0).expect("inserted");
     for name in [INGRESS_PROGRAM, EGRESS_PROGRAM] {
-        program(&mut ebpf, name).load().unwrap_or_else(|error| panic!("{name}: {error}"));
+        program(&mut ebpf, name)
+            .load()
+            .unwrap_or_else(|error| panic!("{name}: {error}"));
     }
     (ebpf, tables)
 }
 
 fn program<'a>(ebpf: &'a mut Ebpf, name: &str) -> &'a mut SchedClassifier {
-    ebpf.program_mut(name).expect("in the object").try_into().expect("a classifier")
+    ebpf.program_mut(name)
+        .expect("in the object")
+        .try_into()
+        .expect("a classifier")
 }
 
 fn run(program: &SchedClassifier, frame: &[u8]) -> u32 {
-    let result = program.test_run(TestRunOptions { data_in: Some(frame), ..TestRunOptions::new() }).expect("runs");
+    let result = program
+        .test_run(TestRunOptions {
+            data_in: Some(frame),
+            ..TestRunOptions::new()
+        })
+        .expect("runs");
     result.return_value
 }
 
 fn sum(tables: &PerCpuHashMap<aya::maps::MapData, u32, Table>, direction: Direction, kind: PacketType) -> Counter {
     let per_cpu = tables.get(&LOOPBACK, 0).expect("a table");
-    per_cpu.iter().map(|table| table.cells[cell(direction, kind)]).fold(Counter::default(), |sum, counter| Counter {
-        packets: sum.packets + counter.packets,
-        bytes: sum.bytes + counter.bytes,
-    })
+    per_cpu
+        .iter()
+        .map(|table| table.cells[cell(direction, kind)])
+        .fold(Counter::default(), |sum, counter| Counter {
+            packets: sum.packets + counter.packets,
+            bytes: sum.bytes + counter.bytes,
+        })
 }
 
 #[test]
 fn the_programs_count_as_the_shared_code_classifies() {
     in_namespace(|| {
         let (mut ebpf, tables) = load(FOREVER);
-        for (direction, name) in [(Direction::Ingress, INGRESS_PROGRAM), (Direction::Egress, EGRESS_PROGRAM)] {
+        for (direction, name) in [
+            (Direction::Ingress, INGRESS_PROGRAM),
+            (Direction::Egress, EGRESS_PROGRAM),
+        ] {
             let mut expected: BTreeMap<PacketType, Counter> = BTreeMap::new();
             for frame in golden_frames() {
-                assert_eq!(run(program(&mut ebpf, name), &frame), TC_ACT_UNSPEC, "a frame was not let through");
+                assert_eq!(
+                    run(program(&mut ebpf, name), &frame),
+                    TC_ACT_UNSPEC,
+                    "a frame was not let through"
+                );
                 if let Head::Packet(kind) = classify(&frame, frame.len()) {
                     let counter = expected.entry(kind).or_default();
                     counter.packets += 1;
@@ -136,7 +173,13 @@ fn the_programs_count_as_the_shared_code_classifies() {
             }
             assert_eq!(expected.len(), PacketType::COUNT, "a type is missing among the frames");
             for kind in PacketType::ALL {
-                assert_eq!(sum(&tables, direction, kind), expected[&kind], "{} {}", direction.label(), kind.label());
+                assert_eq!(
+                    sum(&tables, direction, kind),
+                    expected[&kind],
+                    "{} {}",
+                    direction.label(),
+                    kind.label()
+                );
             }
         }
     });
@@ -146,7 +189,10 @@ fn the_programs_count_as_the_shared_code_classifies() {
 fn a_lapsed_heartbeat_ends_counting_but_not_forwarding() {
     in_namespace(|| {
         let (mut ebpf, tables) = load(1);
-        assert_eq!(run(program(&mut ebpf, INGRESS_PROGRAM), &frame(&[], 0x00, 60)), TC_ACT_UNSPEC);
+        assert_eq!(
+            run(program(&mut ebpf, INGRESS_PROGRAM), &frame(&[], 0x00, 60)),
+            TC_ACT_UNSPEC
+        );
         assert_eq!(sum(&tables, Direction::Ingress, PacketType::IvOgm), Counter::default());
     });
 }
@@ -159,7 +205,10 @@ fn the_verifier_walks_few_instructions() {
             let info = program(&mut ebpf, name).info().expect("known to the kernel");
             let count = info.verified_instruction_count().expect("kernel 5.16 or later");
             eprintln!("{name}: {count} verified instructions");
-            assert!(count <= MOST_VERIFIED_INSTRUCTIONS, "{name}: {count} verified instructions");
+            assert!(
+                count <= MOST_VERIFIED_INSTRUCTIONS,
+                "{name}: {count} verified instructions"
+            );
         }
     });
 }
@@ -179,18 +228,27 @@ fn send(interface: &str, frames: &[Vec<u8>]) {
 }
 
 fn link_address(interface: &str) -> LinkAddr {
-    let mut addresses = getifaddrs().expect("addresses").filter(|address| address.interface_name == interface);
-    addresses.find_map(|address| address.address?.as_link_addr().copied()).expect("a link address")
+    let mut addresses = getifaddrs()
+        .expect("addresses")
+        .filter(|address| address.interface_name == interface);
+    addresses
+        .find_map(|address| address.address?.as_link_addr().copied())
+        .expect("a link address")
 }
 
 fn runtime() -> tokio::runtime::Runtime {
-    tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime")
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .expect("a runtime")
 }
 
 fn packets(probes: &Probes, ifindex: u32) -> BTreeMap<(Direction, PacketType), (u64, u64)> {
     let counts = probes.traffic().expect("readable");
     let counts = counts.into_iter().filter(|count| count.ifindex == ifindex);
-    counts.map(|count| ((count.direction, count.packet_type), (count.packets, count.bytes))).collect()
+    counts
+        .map(|count| ((count.direction, count.packet_type), (count.packets, count.bytes)))
+        .collect()
 }
 
 #[test]
@@ -212,7 +270,10 @@ fn frames_on_the_wire_are_counted_on_both_ends_while_attached() {
         // A veth hands a frame to its peer's receive path, in which it is counted, within the sender's call or soon
         // after; states are waited for, time is not.
         let expected = |direction| {
-            BTreeMap::from([((direction, PacketType::IvOgm), (1, 74)), ((direction, PacketType::Unicast), (2, 328))])
+            BTreeMap::from([
+                ((direction, PacketType::IvOgm), (1, 74)),
+                ((direction, PacketType::Unicast), (2, 328)),
+            ])
         };
         assert_eq!(packets(&probes, va), expected(Direction::Egress));
         wait_until(|| packets(&probes, vb) == expected(Direction::Ingress));
@@ -254,7 +315,10 @@ fn traffic_of_another_namespace_is_not_counted() {
 
         unshare(CloneFlags::CLONE_NEWNET).expect("another namespace");
         let there = build();
-        assert_eq!(here, there, "the same index, so that only the namespace tells them apart");
+        assert_eq!(
+            here, there,
+            "the same index, so that only the namespace tells them apart"
+        );
         send("va", &[frame(&[], 0x00, 60)]);
         setns(own, CloneFlags::CLONE_NEWNET).expect("back home");
         assert!(packets(&probes, here).is_empty());
@@ -271,7 +335,10 @@ fn an_interface_that_is_another_by_now_is_refused_with_a_reason() {
         let mut probes = Probes::load(&ProbeConfig::default());
         probes.attach_interface(4711, "lo");
         let [traffic, _] = probes.states();
-        assert_eq!(traffic.reason.as_deref(), Some("lo: there is no interface lo with index 4711 any more"));
+        assert_eq!(
+            traffic.reason.as_deref(),
+            Some("lo: there is no interface lo with index 4711 any more")
+        );
         assert!(traffic.lost.is_some());
     });
 }
@@ -286,7 +353,10 @@ fn the_route_probe_says_what_is_missing() {
         if routes.mechanism.is_none() {
             let reason = routes.reason.expect("a reason");
             assert!(reason.contains("kprobes") || reason.contains("batman-adv"), "{reason}");
-            assert_eq!(routes.lost, Some("path switches are counted by polling, which undercounts"));
+            assert_eq!(
+                routes.lost,
+                Some("path switches are counted by polling, which undercounts")
+            );
         }
     });
 }
@@ -303,7 +373,9 @@ fn filters_of_a_killed_agent_are_swept() {
         tc::qdisc_add_clsact("va").expect("clsact");
         let ingress = program(&mut ebpf, INGRESS_PROGRAM);
         let options = || TcAttachOptions::Netlink(NlOptions::default());
-        let link = ingress.attach_with_options("va", TcAttachType::Ingress, options()).expect("attached");
+        let link = ingress
+            .attach_with_options("va", TcAttachType::Ingress, options())
+            .expect("attached");
         // As after a kill: nobody detaches it.
         std::mem::forget(ingress.take_link(link).expect("a link"));
         drop(ebpf);
@@ -312,7 +384,10 @@ fn filters_of_a_killed_agent_are_swept() {
         assert!(!node_agent::ebpf::sweep("va"), "the start left a stale filter");
         let va = if_nametoindex("va").expect("va");
         probes.attach_interface(va, "va");
-        assert!(matches!(probes.mechanism_of(va), Some(TrafficMechanism::Tcx | TrafficMechanism::Netlink)));
+        assert!(matches!(
+            probes.mechanism_of(va),
+            Some(TrafficMechanism::Tcx | TrafficMechanism::Netlink)
+        ));
     });
 }
 
