@@ -111,7 +111,7 @@ fn links_are_good(demo: &mut Demo) -> Result<()> {
                 ];
                 let found: Vec<_> = metrics::select(samples, "mesh_link_tq", &labels).collect();
                 match found.as_slice() {
-                    [one] if one.value >= GOOD_TQ && ["", &peer].contains(&one.label("neighbor_node")) => {
+                    [one] if one.value >= GOOD_TQ && names(demo, one.label("neighbor_node"), &peer) => {
                         least = least.min(one.value);
                         count += 1;
                     }
@@ -129,6 +129,12 @@ fn links_are_good(demo: &mut Demo) -> Result<()> {
         "all {count} observed link ends have TQ {least} or more, as links without loss should"
     ));
     Ok(())
+}
+
+/// Whether the collector names this peer: one with an agent by its id, another by anything but an agent's id.
+fn names(demo: &Demo, label: &str, peer: &str) -> bool {
+    let agent = |id: &str| demo.topology.nodes.iter().any(|node| node.agent && node.id == id);
+    if agent(peer) { label == peer } else { !agent(label) }
 }
 
 /// Every end of a link at a node with an agent: the node and the peer.

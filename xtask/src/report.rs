@@ -54,9 +54,11 @@ impl Steps {
     pub(crate) fn must<T>(&mut self, name: &str, step: impl FnOnce() -> Result<T>) -> Result<T> {
         let began = self.announce(name);
         let result = step().with_context(|| format!("step \"{name}\""));
-        if result.is_ok() {
-            self.record(name, began, Outcome::Passed(Counts { passed: 1, failed: 0 }));
-        }
+        let outcome = match &result {
+            Ok(_) => Outcome::Passed(Counts { passed: 1, failed: 0 }),
+            Err(error) => Outcome::Failed(Counts { passed: 0, failed: 1 }, format!("{error:#}")),
+        };
+        self.record(name, began, outcome);
         result
     }
 
