@@ -13,7 +13,7 @@ use crate::paths::{Paths, fresh};
 use crate::prometheus::Prometheus;
 use crate::report::{Steps, say};
 use crate::session::{Place, Ports, Session};
-use crate::{check, ebpf, lab, python, setup};
+use crate::{check, ebpf, kernel, lab, python, setup};
 
 /// For Prometheus to have scraped once.
 const SCRAPE_LIMIT: std::time::Duration = std::time::Duration::from_secs(60);
@@ -25,7 +25,7 @@ pub(crate) struct Args {
     #[arg(long)]
     check: bool,
     /// Boot this kernel in a VM, such as 6.1; default: the running one if it has batman-adv.
-    #[arg(long)]
+    #[arg(long, value_parser = kernel::known())]
     kernel: Option<String>,
 }
 

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use anyhow::{Context as _, Result, bail};
+use clap::builder::PossibleValuesParser;
 use mesh_lab::exec::run;
 
 use crate::apt::Suite;
@@ -16,11 +17,7 @@ pub(crate) const DEFAULT: &str = "6.1";
 pub(crate) const SMOKE: &str = "6.12";
 
 /// A kernel by the version people know, and the suites of Debian that have it, the nearest first.
-const KNOWN: &[(&str, &[&str])] = &[
-    ("5.10", &["bullseye"]),
-    ("6.1", &["bookworm"]),
-    ("6.12", &["trixie", "bookworm-backports"]),
-];
+const KNOWN: &[(&str, &[&str])] = &[("6.1", &["bookworm"]), ("6.12", &["trixie", "bookworm-backports"])];
 
 /// A kernel to boot.
 #[derive(Debug, Clone)]
@@ -31,9 +28,10 @@ pub(crate) struct Kernel {
     pub(crate) image: PathBuf,
 }
 
-/// The versions that can be asked for.
-pub(crate) fn known() -> String {
-    KNOWN.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(", ")
+/// The versions that can be asked for. Older ones take a mesh interface's algorithm from elsewhere, so the lab
+/// cannot make theirs.
+pub(crate) fn known() -> PossibleValuesParser {
+    PossibleValuesParser::new(KNOWN.iter().map(|(name, _)| *name))
 }
 
 /// Whether the running kernel has batman-adv: loaded, built in, or loadable.
@@ -65,7 +63,7 @@ fn folder(paths: &Paths, name: &str) -> PathBuf {
 /// The kernel of this version, fetched if it is not there.
 pub(crate) fn get(paths: &Paths, name: &str) -> Result<Kernel> {
     let Some((_, suites)) = KNOWN.iter().find(|(known, _)| *known == name) else {
-        bail!("no kernel {name} is known; allowed: {}", known());
+        bail!("no kernel {name} is known");
     };
     let folder = folder(paths, name);
     if let Ok(kernel) = find(&folder, name) {

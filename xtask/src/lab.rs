@@ -11,7 +11,7 @@ use crate::job::{self, LabTask, Task};
 use crate::paths::{Paths, fresh};
 use crate::report::{Steps, say};
 use crate::session::{Place, Ports, Session};
-use crate::{ebpf, setup};
+use crate::{ebpf, kernel, setup};
 
 /// What the lab is told.
 #[derive(Debug, clap::Args)]
@@ -20,7 +20,7 @@ pub(crate) struct Args {
     #[arg(long)]
     topology: PathBuf,
     /// Boot this kernel in a VM, such as 6.1; default: the running one if it has batman-adv.
-    #[arg(long)]
+    #[arg(long, value_parser = kernel::known())]
     kernel: Option<String>,
     /// TOML laid over every agent's generated configuration: tables are merged, other keys replaced.
     #[arg(long)]

@@ -23,7 +23,7 @@ const LIMIT: Duration = Duration::from_secs(30 * 60);
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// Run the VM's tests on these kernels, in full; default: 6.1 in full, and the smoke tests on 6.12.
-    #[arg(long)]
+    #[arg(long, value_parser = kernel::known())]
     kernel: Vec<String>,
     /// Every kernel in full, and more cases for the property tests.
     #[arg(long)]

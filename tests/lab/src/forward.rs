@@ -1,6 +1,6 @@
 //! Carries TCP connections from the lab's own namespace to the collector's.
 //!
-//! One listener per port; a connection costs two threads, and there are never more than [`MAX_CONNECTIONS`] per
+//! One listener per port; a connection costs two threads, and there are never more than 64 per
 //! listener: further ones are closed at once. Connections are cut on drop.
 
 use std::io::{Read, Write};
