@@ -6,7 +6,7 @@ use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use mesh_daemon::{ConfigError, config, log};
-use mesh_transport::{TrustDomain, WorkloadApi};
+use mesh_transport::{TrustDomain, WorkloadApi, settings};
 use serde::Deserialize;
 
 /// All of it.
@@ -14,7 +14,7 @@ use serde::Deserialize;
 #[serde(deny_unknown_fields)]
 pub struct Config {
     /// SPIFFE trust domain of agents, operators and the collector itself. Required.
-    #[serde(deserialize_with = "trust_domain")]
+    #[serde(deserialize_with = "settings::trust_domain")]
     pub trust_domain: TrustDomain,
     /// Who to be.
     #[serde(default)]
@@ -37,11 +37,11 @@ pub struct Config {
 }
 
 /// `[identity]`
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Identity {
     /// The SPIFFE Workload API, `unix:/path` or `tcp://address:port`.
-    #[serde(deserialize_with = "workload_api")]
+    #[serde(deserialize_with = "settings::workload_api")]
     pub workload_api: WorkloadApi,
 }
 
@@ -104,14 +104,6 @@ impl Config {
     }
 }
 
-impl Default for Identity {
-    fn default() -> Self {
-        Self {
-            workload_api: default_workload_api(),
-        }
-    }
-}
-
 impl Default for Grpc {
     fn default() -> Self {
         Self {
@@ -147,33 +139,6 @@ impl Default for Limits {
 }
 
 // === values ===
-
-/// SPIRE's usual place.
-#[expect(clippy::expect_used, reason = "a constant, parsed in every test of the defaults")]
-fn default_workload_api() -> WorkloadApi {
-    WorkloadApi::parse("unix:/run/spire/agent/public/api.sock").expect("a valid endpoint")
-}
-
-fn trust_domain<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<TrustDomain, D::Error> {
-    let text = String::deserialize(deserializer)?;
-    // A whole SPIFFE ID would be taken as well, and its path silently dropped.
-    if text.contains('/') {
-        return Err(serde::de::Error::custom(format_args!(
-            "{text:?} is no trust domain; allowed: lower-case letters, digits, '.', '-' and '_', as in \"mesh.example\""
-        )));
-    }
-    TrustDomain::new(&text).map_err(|error| {
-        serde::de::Error::custom(format_args!(
-            "{text:?} is no trust domain ({error}); allowed: lower-case letters, digits, '.', '-' and '_', as in \
-             \"mesh.example\""
-        ))
-    })
-}
-
-fn workload_api<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<WorkloadApi, D::Error> {
-    let text = String::deserialize(deserializer)?;
-    WorkloadApi::parse(&text).map_err(serde::de::Error::custom)
-}
 
 fn addresses<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Vec<SocketAddr>, D::Error> {
     let texts = Vec::<String>::deserialize(deserializer)?;
