@@ -75,7 +75,7 @@ fn count(context: &TcContext, direction: Direction) {
 /// The batman-adv packet in the frame, if there is one.
 #[inline(always)]
 fn packet_type(skb: *mut __sk_buff, frame_len: usize) -> Option<PacketType> {
-    match look::<{ HEAD_LENS[0] }>(skb, frame_len) {
+    match first_look(skb, frame_len) {
         Head::Longer => {}
         found => return packet(found),
     }
@@ -91,6 +91,20 @@ fn packet(head: Head) -> Option<PacketType> {
         Head::Packet(kind) => Some(kind),
         Head::Longer | Head::Foreign => None,
     }
+}
+
+/// Classifies by the least that can do, which nearly always lies in the frame's linear part: reading it there costs
+/// a comparison, copying it out a helper call, some 15 times as much.
+#[inline(always)]
+fn first_look(skb: *mut __sk_buff, frame_len: usize) -> Head {
+    const LEN: usize = HEAD_LENS[0];
+    // SAFETY: as in `count`.
+    let (data, end) = unsafe { ((*skb).data as usize, (*skb).data_end as usize) };
+    if data + LEN > end {
+        return look::<LEN>(skb, frame_len);
+    }
+    // SAFETY: the comparison shows, to the verifier too, that `LEN` bytes lie between `data` and `end`.
+    classify(unsafe { slice::from_raw_parts(data as *const u8, LEN) }, frame_len)
 }
 
 /// Classifies by the first `N` bytes, wherever they lie: the head of a frame need not be linear.
