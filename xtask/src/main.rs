@@ -11,6 +11,7 @@ use clap::{Parser, Subcommand};
 mod apt;
 mod check;
 mod demo;
+mod deny;
 mod ebpf;
 mod guest;
 mod job;

@@ -25,7 +25,6 @@ struct Step {
 #[derive(Debug)]
 enum Outcome {
     Passed(Counts),
-    Skipped(String),
     Failed(Counts, String),
 }
 
@@ -78,13 +77,6 @@ impl Steps {
         Ok(())
     }
 
-    /// Notes a step that does not apply here, and why.
-    pub(crate) fn skip(&mut self, name: &str, why: &str) {
-        let began = self.announce(name);
-        say(&format!("  skipped: {why}"));
-        self.record(name, began, Outcome::Skipped(why.to_owned()));
-    }
-
     fn announce(&self, name: &str) -> Instant {
         say(&format!("[{}/{}] {name}", self.done.len() + 1, self.total));
         now()
@@ -108,7 +100,6 @@ impl Steps {
                     all.passed += counts.passed;
                     ("ok", format!("{} passed", counts.passed))
                 }
-                Outcome::Skipped(why) => ("skipped", why.clone()),
                 Outcome::Failed(counts, why) => {
                     all.passed += counts.passed;
                     all.failed += counts.failed;

@@ -14,7 +14,7 @@ use crate::kernel::{self, Kernel};
 use crate::paths::{Paths, fresh, program};
 use crate::report::{Counts, Steps, say};
 use crate::session::{Place, Session};
-use crate::{ebpf, lab, setup, suites};
+use crate::{deny, ebpf, lab, setup, suites};
 
 /// For the tests on the host, and for those in one VM.
 const LIMIT: Duration = Duration::from_secs(30 * 60);
@@ -117,18 +117,7 @@ fn host(paths: &Paths, args: &Args, steps: &mut Steps) -> Result<()> {
         );
         check(doc.env("RUSTDOCFLAGS", "-D warnings"))
     })?;
-    match program("cargo-deny") {
-        Some(_) => steps.try_suite("licences and advisories", || {
-            cargo(paths, &["deny", "--workspace", "check"])
-        }),
-        None => {
-            steps.skip(
-                "licences and advisories",
-                "cargo-deny is not installed (cargo install cargo-deny)",
-            );
-            Ok(())
-        }
-    }
+    steps.try_suite("licences, bans and sources", || check(&mut deny::command(paths)?))
 }
 
 fn command(paths: &Paths, args: &[&str]) -> Command {
@@ -142,7 +131,7 @@ fn cargo(paths: &Paths, args: &[&str]) -> Result<Counts> {
 }
 
 /// A command that either passes or fails as one.
-fn check(command: &mut Command) -> Result<Counts> {
+pub(crate) fn check(command: &mut Command) -> Result<Counts> {
     let status = command.status().with_context(|| format!("cannot start {command:?}"))?;
     if !status.success() {
         bail!(
