@@ -76,7 +76,7 @@ fn agree(lab: &Lab, metric: &Metric, accept: impl Fn(&BTreeMap<LinkEnd, f64>) ->
         if !accept(&ours) {
             return Ok(Look::Pending("all agree, the change is not there yet".into()));
         }
-        println!("{} links agree, the worst is {worst} off", ours.len());
+        wait::say(&format!("    {} links agree, the worst is {worst} off", ours.len()));
         Ok(Look::Ready(ours))
     })
     .unwrap()
@@ -144,8 +144,11 @@ fn value(samples: &[Sample], name: &str, labels: &[(&str, &str)]) -> f64 {
     metrics::sum(samples, name, labels).unwrap_or(f64::NAN)
 }
 
+/// A metric, labels of it, and its value summed over the series that have these.
+type Wanted<'a> = (&'a str, &'a [(&'a str, &'a str)], f64);
+
 /// Waits until the collector serves each of these.
-fn serves(lab: &Lab, what: &str, wanted: &[(&str, &[(&str, &str)], f64)]) {
+fn serves(lab: &Lab, what: &str, wanted: &[Wanted<'_>]) {
     wait::until(what, LIMIT, || {
         let Ok(samples) = lab.metrics() else {
             return Ok(Look::Pending("no metrics".into()));
@@ -167,7 +170,7 @@ fn serves(lab: &Lab, what: &str, wanted: &[(&str, &[(&str, &str)], f64)]) {
 #[test]
 fn smoke_a_mesh_is_seen_whole_and_survives_the_loss_of_each_daemon() {
     let mut lab = Lab::start(&chain(), Options::for_test("a_mesh_is_seen_whole").unwrap()).unwrap();
-    let whole: &[(&str, &[(&str, &str)], f64)] = &[
+    let whole: &[Wanted<'_>] = &[
         ("mesh_nodes", &[("mesh", "chain"), ("state", "live")], 3.0),
         ("mesh_nodes", &[("mesh", "chain"), ("state", "unobserved")], 1.0),
         ("mesh_node_degree", &[("node", "a")], 1.0),
@@ -210,7 +213,7 @@ fn smoke_a_mesh_is_seen_whole_and_survives_the_loss_of_each_daemon() {
     );
 
     lab.kill_agent("d").unwrap();
-    let silent: &[(&str, &[(&str, &str)], f64)] = &[
+    let silent: &[Wanted<'_>] = &[
         ("mesh_node_up", &[("node", "d")], 0.0),
         ("mesh_nodes", &[("mesh", "chain"), ("state", "stale")], 1.0),
     ];
