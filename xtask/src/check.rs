@@ -257,14 +257,20 @@ fn a_switch_is_counted(demo: &mut Demo) -> Result<()> {
     let after = wait::until("the path from gate to attic avoids north", MESH_LIMIT, || {
         demo.session.must_run()?;
         let path = path(demo)?;
-        let avoids = path.iter().all(|hop| hop != a) && path.last().is_some_and(|hop| hop == "attic");
+        // By the node without an agent, whose own table nobody reports: how it goes on from there is not known.
+        let avoids = path.len() > 1 && path.iter().all(|hop| hop != a);
         Ok(if avoids {
             Look::Ready(path)
         } else {
             Look::Pending(path.join(" > "))
         })
     })?;
-    ok(&format!("GetPath: {}", after.join(" > ")));
+    let known = if after.last().is_some_and(|hop| hop == "attic") {
+        ""
+    } else {
+        " > (not observed)"
+    };
+    ok(&format!("GetPath: {}{known}", after.join(" > ")));
     Ok(())
 }
 
