@@ -24,7 +24,7 @@ use thiserror::Error;
 
 use super::reason::sentence;
 
-/// How long a netlink filter goes on counting after [`TrafficProbe::vouch`] was called last.
+/// How long a netlink filter goes on counting after [`Probes::heartbeat`](super::Probes::heartbeat) was called last.
 pub const VOUCHED_FOR: Duration = Duration::from_secs(10);
 
 /// Priority of our clsact filters: behind those that operators set by hand, before what the kernel assigns itself
