@@ -14,7 +14,7 @@ use crate::kernel::{self, Kernel};
 use crate::paths::{Paths, fresh, program};
 use crate::report::{Counts, Steps, say};
 use crate::session::{Place, Session};
-use crate::{deny, ebpf, lab, setup, suites};
+use crate::{deny, ebpf, setup, suites};
 
 /// For the tests on the host, and for those in one VM.
 const LIMIT: Duration = Duration::from_secs(30 * 60);
@@ -195,8 +195,7 @@ fn vm_binaries(paths: &Paths, only: &[String]) -> Result<Vec<(String, PathBuf)>>
         paths,
         &[
             "test",
-            "--package",
-            "mesh-tests",
+            "--workspace",
             "--no-run",
             "--message-format=json-render-diagnostics",
         ],
