@@ -4,6 +4,7 @@
 //! [`Reject`] that names the field; the whole message is then refused, so that a table is never half believed. Unknown
 //! enum values are "unknown", not errors: a newer peer may have sent them.
 
+mod entries;
 mod records;
 mod session;
 mod view;

@@ -1,6 +1,6 @@
 //! The history lane.
 
-use super::view::{churn_method, churn_method_pb, neighbor_key, neighbor_key_pb};
+use super::entries::{churn_method, churn_method_pb, neighbor_key, neighbor_key_pb};
 use super::{Reason, Reject, address, at_most, limits, name, reject, required};
 use crate::model::{Event, Record};
 use crate::pb;
