@@ -119,7 +119,7 @@ impl App {
             probes: config
                 .probes
                 .enabled
-                .then(|| block_in_place(|| Probes::load(&ProbeConfig::default()))),
+                .then(|| block_in_place(|| Probes::load(&probe_config(&config)))),
             identity: identity.as_ref().map(IdentitySource::watch),
         };
 
@@ -188,7 +188,7 @@ impl App {
 
 /// Loads the probes for a moment and says what works. Members are those of the configured mesh interfaces.
 pub async fn try_probes(config: &Config) -> BTreeMap<String, ProbeStatus> {
-    let mut probes = block_in_place(|| Probes::load(&ProbeConfig::default()));
+    let mut probes = block_in_place(|| Probes::load(&probe_config(config)));
     let sample = collect::Collector::new(config.mesh.keys().cloned()).sample().await;
     for member in sample.meshes.values().flatten().flat_map(|mesh| &mesh.members) {
         probes.attach_interface(member.ifindex, &member.ifname);
@@ -252,6 +252,12 @@ fn status(name: &str, identity: Option<&IdentitySource>, uplink: &UplinkStatus, 
 
 async fn discard(mut records: mpsc::Receiver<Record>) {
     while records.recv().await.is_some() {}
+}
+
+fn probe_config(config: &Config) -> ProbeConfig {
+    ProbeConfig {
+        program_log: config.probes.log,
+    }
 }
 
 /// A line of `/proc/sys/kernel`; empty where there is none.

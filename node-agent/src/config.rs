@@ -12,6 +12,8 @@ use mesh_proto::model::{IfName, MeshId};
 use mesh_transport::{TrustDomain, WorkloadApi, settings};
 use serde::Deserialize;
 
+use crate::ebpf::ProgramLog;
+
 /// All of it.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -99,6 +101,8 @@ pub struct Identity {
 pub struct Probes {
     /// Load eBPF programs at all.
     pub enabled: bool,
+    /// From which severity on the programs in the kernel log: `off`, `warn` or `debug`.
+    pub log: ProgramLog,
 }
 
 /// `[state]`
@@ -176,7 +180,10 @@ impl Default for Collect {
 
 impl Default for Probes {
     fn default() -> Self {
-        Self { enabled: true }
+        Self {
+            enabled: true,
+            log: ProgramLog::Off,
+        }
     }
 }
 

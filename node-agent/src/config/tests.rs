@@ -57,7 +57,9 @@ fn what_is_wrong_is_named_with_its_place() {
     );
     check(
         "[mesh.bat0]\n[identity]\nworkload_api = \"/run/x.sock\"\n",
-        expect![[r#"agent.toml:3: identity.workload_api: "/run/x.sock" is no Workload API endpoint: expected unix:/path/to/socket or tcp://ADDRESS:PORT"#]],
+        expect![[
+            r#"agent.toml:3: identity.workload_api: "/run/x.sock" is no Workload API endpoint: expected unix:/path/to/socket or tcp://ADDRESS:PORT"#
+        ]],
     );
     check(
         "[mesh.bat0]\n[log]\nformat = \"xml\"\n",

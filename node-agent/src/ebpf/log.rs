@@ -8,7 +8,8 @@ use super::ring::watch;
 
 /// From which severity on the programs log. Each record costs the kernel some hundred instructions, so only rare
 /// paths have any.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum ProgramLog {
     /// Nothing is logged, and the code for it is not even loaded.
     #[default]
