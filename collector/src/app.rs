@@ -66,6 +66,7 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
         topology.clone(),
         Policy::default(),
         plans_tx,
+        Arc::clone(&instruments),
         clock::now,
         stop.clone(),
     ));
@@ -119,6 +120,8 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     let failure = tokio::select! {
         () = told_to_stop() => None,
         Some(ended) = servers.join_next() => Some(ended),
+        // Without the topology's writer everything would look well and be old.
+        Some(ended) = tasks.join_next() => Some(ended.map(|()| Err(anyhow::anyhow!("a task ended by itself")))),
     };
     mesh_daemon::notify_stopping();
     tracing::info!("collector is stopping: agents are asked to come back later");

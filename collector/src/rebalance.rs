@@ -22,10 +22,11 @@ use tokio::sync::watch;
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
-pub use decision::Decision;
+pub use decision::{Decision, DecisionState};
 pub use policy::Policy;
 pub use service::Decisions;
 
+use crate::metrics::Instruments;
 use crate::topology::{Moment, TopologySnapshot};
 use input::PlanningInput;
 use memory::Memory;
@@ -48,6 +49,7 @@ pub async fn run(
     topology: watch::Receiver<Arc<TopologySnapshot>>,
     policy: Policy,
     plans: watch::Sender<Arc<Plan>>,
+    instruments: Arc<Instruments>,
     now: impl Fn() -> Moment,
     shutdown: CancellationToken,
 ) {
@@ -64,7 +66,8 @@ pub async fn run(
         if topology.has_changed().is_err() {
             return;
         }
-        let (frozen, policy, at) = (Arc::clone(&topology.borrow()), Arc::clone(&policy), now().wall);
+        let began = now();
+        let (frozen, policy, at) = (Arc::clone(&topology.borrow()), Arc::clone(&policy), began.wall);
         let mut remembered = memory.clone();
         // A large mesh takes up to a second, which the runtime's own threads cannot spare.
         let cycle = tokio::task::spawn_blocking(move || {
@@ -82,18 +85,26 @@ pub async fn run(
         match cycle.await {
             Ok((remembered, plan)) => {
                 memory = remembered;
+                instruments.control_cycle(now().instant.saturating_duration_since(began.instant));
                 let before = plans.send_replace(Arc::new(plan));
-                log(&before, &plans.borrow());
+                tell(&before, &plans.borrow(), &instruments);
             }
             Err(error) => tracing::error!(%error, "planning cycle failed; its memory is as before"),
         }
     }
 }
 
-/// One line per proposal made, changed or withdrawn.
-fn log(before: &Plan, after: &Plan) {
+/// One line per proposal made, changed or withdrawn; each made or withdrawn is counted.
+fn tell(before: &Plan, after: &Plan, instruments: &Instruments) {
     for decision in &after.decisions {
         let known = before.decisions.iter().find(|known| known.cause == decision.cause);
+        if known.map(|known| known.state) != Some(decision.state) {
+            let outcome = match decision.state {
+                DecisionState::Proposed => "proposed",
+                DecisionState::Withdrawn => "withdrawn",
+            };
+            instruments.decision("hop_penalty", outcome);
+        }
         let generation = known.map(|known| known.generation);
         if generation != Some(decision.generation) {
             let id = decision.cause.decision_id();

@@ -3,7 +3,7 @@
 //! | channel | bound | when it is full |
 //! | --- | --- | --- |
 //! | snapshots (watch) | the latest | who is slow sees fewer |
-//! | records (mpsc) | [`RECORDS_WAITING`] | the newest is dropped and counted |
+//! | records (mpsc) | 1,024 | the newest is dropped and counted |
 //! | uplink status (watch) | the latest | who is slow sees fewer |
 
 use std::collections::BTreeMap;
@@ -15,8 +15,9 @@ use mesh_proto::model::{IfName, InvalidName, MeshId, ProbeStatus, Record, Snapsh
 use mesh_transport::{IdentitySource, SpiffeId, SpiffeIdError, WorkloadApi};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, watch};
-use tokio::task::{JoinSet, block_in_place};
+use tokio::task::{JoinError, JoinSet, block_in_place};
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
 
 use crate::collect::{self, host};
 use crate::config::Config;
@@ -41,6 +42,12 @@ pub enum AppError {
     /// `identity.trust_domain`, too long to be part of an id.
     #[error("identity.trust_domain makes no id for the collector: write a shorter one")]
     CollectorId(#[from] SpiffeIdError),
+    /// A defect.
+    #[error("a task of the agent fell: please report this")]
+    Fallen(#[source] JoinError),
+    /// A defect.
+    #[error("a task of the agent ended by itself: please report this")]
+    Ended,
     /// `mesh.*.name`
     #[error(transparent)]
     MeshName(#[from] InvalidName),
@@ -91,7 +98,10 @@ impl App {
     }
 
     /// Runs until told to stop. Needs a multi-threaded runtime.
-    pub async fn run(self, stop: CancellationToken) {
+    ///
+    /// # Errors
+    /// If a part of it falls.
+    pub async fn run(self, stop: CancellationToken) -> Result<(), AppError> {
         let Self {
             config,
             control,
@@ -153,42 +163,49 @@ impl App {
                 tasks.spawn(discard(recorded));
             }
         }
-        if let Some(control) = control {
-            tasks.spawn(control.serve(move || {
+        let answering = control.map(|control| {
+            AbortOnDropHandle::new(tokio::spawn(control.serve(move || {
                 status(
                     &name,
                     identity.as_ref(),
                     &uplink_now.borrow(),
                     latest.borrow().as_deref(),
                 )
-            }));
-        }
+            })))
+        });
         tracing::info!(version = env!("CARGO_PKG_VERSION"), "the agent runs");
         mesh_daemon::notify_ready();
 
-        stop.cancelled().await;
+        // Neither end by themselves; one that does has fallen, and an agent without it would only seem to run.
+        let fallen = tokio::select! {
+            () = stop.cancelled() => None,
+            Some(ended) = tasks.join_next() => Some(ended),
+        };
         mesh_daemon::notify_stopping();
         tracing::info!("the agent stops; the mesh stays as it is");
-        // The control socket answers for ever and is simply dropped; the other two end by themselves.
-        let ended = async {
-            while let Some(ended) = tasks.join_next().await {
-                if let Err(error) = ended {
-                    tracing::error!(%error, "a task of the agent fell");
-                }
-                if tasks.len() <= 1 {
-                    break;
-                }
-            }
-        };
+        stop.cancel();
+        // The control socket answers for ever and goes with its task.
+        drop(answering);
+        let ended = async { while tasks.join_next().await.is_some() {} };
         if tokio::time::timeout(FAREWELL, ended).await.is_err() {
             tracing::warn!("a task of the agent did not end in time");
+        }
+        match fallen {
+            None => Ok(()),
+            Some(Ok(())) => Err(AppError::Ended),
+            Some(Err(error)) => Err(AppError::Fallen(error)),
         }
     }
 }
 
 /// Loads the probes for a moment and says what works. Members are those of the configured mesh interfaces.
 pub async fn try_probes(config: &Config) -> BTreeMap<String, ProbeStatus> {
-    let mut probes = block_in_place(|| Probes::load(&probe_config(config)));
+    let mut probes = block_in_place(|| {
+        Probes::load(&ProbeConfig {
+            leave_filters: true,
+            ..probe_config(config)
+        })
+    });
     let sample = collect::Collector::new(config.mesh.keys().cloned()).sample().await;
     for member in sample.meshes.values().flatten().flat_map(|mesh| &mesh.members) {
         probes.attach_interface(member.ifindex, &member.ifname);
@@ -257,6 +274,7 @@ async fn discard(mut records: mpsc::Receiver<Record>) {
 fn probe_config(config: &Config) -> ProbeConfig {
     ProbeConfig {
         program_log: config.probes.log,
+        leave_filters: false,
     }
 }
 

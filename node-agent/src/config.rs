@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use mesh_daemon::{ConfigError, Span, config, log};
+use mesh_proto::convert::limits;
 use mesh_proto::model::{IfName, MeshId};
 use mesh_transport::{TrustDomain, WorkloadApi, settings};
 use serde::Deserialize;
@@ -138,6 +139,18 @@ pub enum InvalidConfig {
     /// Nothing to do.
     #[error("{}: no mesh interface is named: add a table for each, as in [mesh.bat0]", .0.display())]
     NoMesh(PathBuf),
+    /// More than a report carries.
+    #[error("{}: {key}: {length} is too many; allowed: at most {limit}", .path.display())]
+    TooMuch {
+        /// The file.
+        path: PathBuf,
+        /// Table or key.
+        key: &'static str,
+        /// Tables, or bytes.
+        length: usize,
+        /// As it may be.
+        limit: usize,
+    },
     /// Nobody to be.
     #[error(
         "{}: identity.trust_domain: must be set, since collector.addresses is: agent and collector prove who they are",
@@ -160,6 +173,22 @@ impl Config {
     fn checked(self, path: &Path) -> Result<Self, InvalidConfig> {
         if self.mesh.is_empty() {
             return Err(InvalidConfig::NoMesh(path.to_owned()));
+        }
+        let name = self.node.name.as_deref().unwrap_or_default();
+        for (key, length, limit) in [
+            ("mesh", self.mesh.len(), limits::MESHES),
+            ("node.name", name.len(), limits::TEXT),
+            ("node.site", self.node.site.len(), limits::TEXT),
+        ] {
+            if length > limit {
+                let path = path.to_owned();
+                return Err(InvalidConfig::TooMuch {
+                    path,
+                    key,
+                    length,
+                    limit,
+                });
+            }
         }
         if !self.collector.addresses.is_empty() && self.identity.trust_domain.is_none() {
             return Err(InvalidConfig::NoTrustDomain(path.to_owned()));

@@ -2,8 +2,8 @@
 //!
 //! Nothing is read from it, so nothing can be asked for that costs more than that. Only the agent's own user may open it.
 
-use std::io::Read as _;
-use std::os::unix::fs::PermissionsExt as _;
+use std::io::{ErrorKind, Read as _};
+use std::os::unix::fs::{FileTypeExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -39,6 +39,9 @@ pub enum ControlError {
         #[source]
         source: std::io::Error,
     },
+    /// It is not ours to take away.
+    #[error("{} is there and is no socket: remove it, or set control.socket to another path", .0.display())]
+    NotASocket(PathBuf),
     /// An answer of another release.
     #[error("the agent's answer is not understood: node-agent and the running agent differ in release")]
     Answer(#[source] serde_json::Error),
@@ -61,15 +64,20 @@ impl Control {
             path: path.to_owned(),
             source,
         };
-        if std::os::unix::net::UnixStream::connect(path).is_ok() {
-            return Err(ControlError::InUse(path.to_owned()));
-        }
         if let Some(folder) = path.parent() {
             std::fs::create_dir_all(folder).map_err(make)?;
         }
-        match std::fs::remove_file(path) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(make(error)),
-            Ok(()) | Err(_) => {}
+        match std::os::unix::net::UnixStream::connect(path) {
+            Ok(_) => return Err(ControlError::InUse(path.to_owned())),
+            Err(error) if error.kind() == ErrorKind::NotFound => {}
+            // An agent that was killed left it behind.
+            Err(error) if error.kind() == ErrorKind::ConnectionRefused => {
+                if !std::fs::symlink_metadata(path).map_err(make)?.file_type().is_socket() {
+                    return Err(ControlError::NotASocket(path.to_owned()));
+                }
+                std::fs::remove_file(path).map_err(make)?;
+            }
+            Err(error) => return Err(make(error)),
         }
         let listener = UnixListener::bind(path).map_err(make)?;
         std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600)).map_err(make)?;
@@ -106,6 +114,14 @@ impl Drop for Control {
         if let Err(error) = std::fs::remove_file(&self.path) {
             tracing::debug!(%error, "the control socket was gone already");
         }
+    }
+}
+
+impl ControlError {
+    /// No agent runs here, which is more than not having got its answer.
+    pub fn is_absence(&self) -> bool {
+        let absent = |kind| matches!(kind, ErrorKind::NotFound | ErrorKind::ConnectionRefused);
+        matches!(self, Self::Ask { source, .. } if absent(source.kind()))
     }
 }
 

@@ -47,6 +47,8 @@ const ROUTES_LOST: &str = "path switches are counted by polling, which undercoun
 pub struct ProbeConfig {
     /// From which severity on the programs in the kernel log.
     pub program_log: ProgramLog,
+    /// Leave filters alone that another agent has, or left: for a look beside an agent that may be running.
+    pub leave_filters: bool,
 }
 
 /// Whether a probe works here.
@@ -80,7 +82,9 @@ impl Probes {
     /// agent left which was killed. Must be called within a tokio runtime.
     #[must_use]
     pub fn load(config: &ProbeConfig) -> Self {
-        sweep_all();
+        if !config.leave_filters {
+            sweep_all();
+        }
         let loaded = match OBJECT {
             None => Err("this build carries no eBPF object: run cargo xtask ebpf, and build again".to_owned()),
             Some(object) => EbpfLoader::new()

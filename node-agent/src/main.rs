@@ -70,8 +70,7 @@ fn run(config: Config) -> anyhow::Result<()> {
     log::start(config.log.format, mesh_transport::LOG_DIRECTIVES);
     runtime()?.block_on(async {
         let app = App::new(config)?;
-        app.run(app::until_told_to_stop()?).await;
-        Ok(())
+        Ok(app.run(app::until_told_to_stop()?).await?)
     })
 }
 
@@ -89,7 +88,8 @@ fn status(socket: &Path, json: bool) -> anyhow::Result<()> {
 fn probes(config: &Config) -> anyhow::Result<()> {
     let states = match control::ask(&config.control.socket) {
         Ok(status) => status.snapshot.probes,
-        Err(_) => runtime()?.block_on(app::try_probes(config)),
+        Err(error) if error.is_absence() => runtime()?.block_on(app::try_probes(config)),
+        Err(error) => return Err(error.into()),
     };
     let lines = states
         .iter()

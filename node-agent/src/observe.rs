@@ -12,16 +12,16 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use mesh_proto::model::{ProbeStatus, Record, Snapshot, SvidStatus};
+use mesh_proto::model::{IfName, ProbeStatus, Record, Snapshot, SvidStatus};
 use mesh_transport::IdentityStatus;
 use tokio::sync::{mpsc, watch};
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::time::{Interval, MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 
 use crate::collect::Collector;
 use crate::derive::{self, derive};
-use crate::ebpf::{ProbeState, Probes, RouteChange, RouteChanges, VOUCHED_FOR};
-use crate::sample::{ProbeSwitches, ProbedSwitch, Sample};
+use crate::ebpf::{ProbeState, Probes, ROUTES, RouteChange, RouteChanges, RouteLosses, VOUCHED_FOR};
+use crate::sample::{Fault, ProbeSwitches, ProbedSwitch, Read, Sample};
 use frames::Frames;
 
 /// Twice within the time the probes go on without.
@@ -57,6 +57,10 @@ struct Observing {
     observer: Observer,
     state: derive::State,
     frames: Frames,
+    /// Members by mesh interface, as last read.
+    members: BTreeMap<IfName, BTreeMap<u32, String>>,
+    /// The route probe's counts, as last read.
+    switched: BTreeMap<u32, u64>,
     changes: Vec<RouteChange>,
     dropped: u64,
 }
@@ -73,6 +77,8 @@ impl Observer {
             observer: self,
             state: derive::State::default(),
             frames: Frames::default(),
+            members: BTreeMap::new(),
+            switched: BTreeMap::new(),
             changes: Vec::new(),
             dropped: 0,
         };
@@ -80,8 +86,8 @@ impl Observer {
             // Cancel-safe: ticks are, and `next` keeps in the ring what it has not handed over.
             tokio::select! {
                 () = stop.cancelled() => return,
-                _ = heartbeat.tick() => observing.heartbeat(),
-                _ = look.tick() => observing.look(&outputs).await,
+                _ = heartbeat.tick() => vouch(&mut observing.observer.probes),
+                _ = look.tick() => observing.look(&outputs, &mut heartbeat, &stop).await,
                 read = next(&mut ring, &mut observing.changes) => observing.gathered(read, &mut ring),
             }
         }
@@ -89,13 +95,6 @@ impl Observer {
 }
 
 impl Observing {
-    fn heartbeat(&mut self) {
-        if let Some(probes) = &mut self.observer.probes {
-            // Attaching anew reads the kernel's type information: too long for other tasks to wait.
-            tokio::task::block_in_place(|| probes.heartbeat());
-        }
-    }
-
     fn gathered(&mut self, read: std::io::Result<()>, ring: &mut Option<RouteChanges>) {
         if let Err(error) = read {
             tracing::warn!(%error, "route changes are no longer reported one by one; they are still counted");
@@ -105,12 +104,14 @@ impl Observing {
         self.changes.drain(..surplus);
     }
 
-    async fn look(&mut self, outputs: &Outputs) {
-        let mut sample = self.observer.collector.sample().await;
+    async fn look(&mut self, outputs: &Outputs, heartbeat: &mut Interval, stop: &CancellationToken) {
+        let Some(mut sample) = self.sample(heartbeat, stop).await else {
+            return;
+        };
         self.probe(&mut sample);
         let derived = derive(&mut self.state, &sample, &self.observer.config);
         let mut probes = derived.sources;
-        probes.extend(self.observer.probes.iter().flat_map(Probes::states).map(status));
+        probes.extend(self.probe_statuses());
         outputs.snapshots.send_replace(Some(Arc::new(Snapshot {
             meshes: derived.meshes,
             probes,
@@ -130,18 +131,47 @@ impl Observing {
         }
     }
 
+    /// A kernel that is slow to answer must not make the probes think that the agent is dead. `None`: told to stop.
+    async fn sample(&mut self, heartbeat: &mut Interval, stop: &CancellationToken) -> Option<Sample> {
+        let Observer { collector, probes, .. } = &mut self.observer;
+        let mut sample = std::pin::pin!(collector.sample());
+        loop {
+            // Cancel-safe: the sample goes on where it was.
+            tokio::select! {
+                sample = &mut sample => return Some(sample),
+                _ = heartbeat.tick() => vouch(probes),
+                () = stop.cancelled() => return None,
+            }
+        }
+    }
+
+    /// The members to count frames on: those of a mesh interface that could not be read are still there.
+    fn members(&mut self, sample: &Sample) -> BTreeMap<u32, String> {
+        for (name, mesh) in &sample.meshes {
+            match mesh {
+                Ok(mesh) => {
+                    let members = mesh.members.iter().map(|link| (link.ifindex, link.ifname.clone()));
+                    self.members.insert(name.clone(), members.collect());
+                }
+                Err(fault) if fault.is_absence() => {
+                    self.members.remove(name);
+                }
+                Err(_) => {}
+            }
+        }
+        self.members
+            .values()
+            .flatten()
+            .map(|(ifindex, name)| (*ifindex, name.clone()))
+            .collect()
+    }
+
     /// Adds what the probes saw, and has them follow the members.
     fn probe(&mut self, sample: &mut Sample) {
+        let members = self.members(sample);
         let Some(probes) = &mut self.observer.probes else {
             return;
         };
-        let members: BTreeMap<u32, String> = sample
-            .meshes
-            .values()
-            .flatten()
-            .flat_map(|mesh| &mesh.members)
-            .map(|link| (link.ifindex, link.ifname.clone()))
-            .collect();
         for gone in self.frames.follow(&members) {
             probes.detach_interface(gone);
         }
@@ -153,20 +183,66 @@ impl Observing {
             .inspect_err(|error| tracing::debug!(%error, "traffic counters could not be read"))
             .ok()
             .map(|counts| self.frames.add_up(&counts));
-        if probes.sees_routes() {
-            let counts = match probes.route_counts() {
-                Ok(counts) => counts
-                    .into_iter()
-                    .map(|count| (count.mesh_ifindex, count.switched))
-                    .collect(),
-                Err(error) => {
-                    tracing::debug!(%error, "path switch counters could not be read");
-                    return;
-                }
-            };
-            let events = self.changes.drain(..).filter_map(switch).collect();
-            sample.path_switches = Some(ProbeSwitches { counts, events });
+        if !probes.sees_routes() {
+            return;
         }
+        match probes.route_counts() {
+            Ok(counts) => {
+                self.switched = counts
+                    .iter()
+                    .map(|count| (count.mesh_ifindex, count.switched))
+                    .collect()
+            }
+            // The counts go on in the kernel; the next look has them.
+            Err(error) => tracing::debug!(%error, "path switch counters could not be read"),
+        }
+        // What happened on a mesh interface that could not be read waits until it can be.
+        let unread = |mesh: &Read<_>| mesh.as_ref().is_err_and(|fault: &Fault| !fault.is_absence());
+        let events = if sample.meshes.values().any(unread) {
+            Vec::new()
+        } else {
+            self.changes.drain(..).filter_map(switch).collect()
+        };
+        sample.path_switches = Some(ProbeSwitches {
+            counts: self.switched.clone(),
+            events,
+        });
+    }
+
+    /// What the probes' list says of each. Losses of the route probe are named there, not hidden.
+    fn probe_statuses(&self) -> BTreeMap<String, ProbeStatus> {
+        let Some(probes) = &self.observer.probes else {
+            return BTreeMap::new();
+        };
+        let mut statuses: BTreeMap<_, _> = probes.states().into_iter().map(status).collect();
+        let losses = probes.route_losses().unwrap_or_default();
+        if let Some(routes) = statuses.get_mut(ROUTES)
+            && losses != RouteLosses::default()
+        {
+            let RouteLosses {
+                ring_full,
+                unreadable,
+                uncounted,
+            } = losses;
+            routes.reason = format!(
+                "{}{} route changes not reported one by one, {unreadable} neither counted nor reported, {uncounted} not \
+                 counted",
+                if routes.reason.is_empty() {
+                    String::new()
+                } else {
+                    format!("{}; ", routes.reason)
+                },
+                ring_full,
+            );
+        }
+        statuses
+    }
+}
+
+fn vouch(probes: &mut Option<Probes>) {
+    if let Some(probes) = probes {
+        // Attaching anew reads the kernel's type information: too long for other tasks to wait.
+        tokio::task::block_in_place(|| probes.heartbeat());
     }
 }
 

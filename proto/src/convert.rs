@@ -11,7 +11,7 @@ mod view;
 
 pub use session::WelcomeTerms;
 
-use crate::model::{InvalidName, MacAddr};
+use crate::model::{InvalidName, MacAddr, Snapshot};
 
 /// Tables larger than this are refused: no kernel has them, and memory is the collector's to guard.
 pub mod limits {
@@ -35,6 +35,28 @@ pub mod limits {
     pub const TEXT: usize = 1_024;
     /// Features in a Hello.
     pub const FEATURES: usize = 64;
+}
+
+/// Whether a view that grew by deltas is still one a single message could carry.
+///
+/// # Errors
+/// [`Reject`] naming the table.
+pub fn within_limits(view: &Snapshot) -> Result<(), Reject> {
+    at_most("view.meshes", view.meshes.len(), limits::MESHES)?;
+    at_most("view.probes", view.probes.len(), limits::PROBES)?;
+    for mesh in view.meshes.values() {
+        at_most(
+            "mesh.hard_interfaces",
+            mesh.hard_interfaces.len(),
+            limits::HARD_INTERFACES,
+        )?;
+        at_most("mesh.neighbors", mesh.neighbors.len(), limits::NEIGHBORS)?;
+        at_most("mesh.originators", mesh.originators.len(), limits::ORIGINATORS)?;
+        at_most("mesh.gateways", mesh.gateways.len(), limits::ORIGINATORS)?;
+        at_most("mesh.counters", mesh.counters.len(), limits::COUNTERS)?;
+        at_most("mesh.traffic", mesh.traffic.len(), limits::TRAFFIC)?;
+    }
+    Ok(())
 }
 
 /// A message that cannot be believed, and where.
@@ -114,6 +136,11 @@ where
 fn text(field: &'static str, text: String) -> Result<String, Reject> {
     at_most(field, text.len(), limits::TEXT)?;
     Ok(text)
+}
+
+/// As much of a text as a message may carry.
+fn shortened(text: &str) -> String {
+    text[..text.floor_char_boundary(limits::TEXT)].to_owned()
 }
 
 fn byte(field: &'static str, value: u32) -> Result<u8, Reject> {

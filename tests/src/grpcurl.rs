@@ -9,8 +9,7 @@ use serde_json::Value;
 /// # Errors
 /// If it is not installed (`cargo xtask setup` does), or with what it says when it fails.
 pub fn text(lab: &Lab, request: Option<&Value>, symbol: &str) -> Result<String> {
-    let bin = std::env::var_os("MESH_BIN").context("MESH_BIN is not set: run these tests with `cargo xtask test`")?;
-    let grpcurl = std::path::Path::new(&bin).join("../tools/bin/grpcurl");
+    let grpcurl = std::env::var_os("MESH_GRPCURL").context("MESH_GRPCURL is not set: `cargo xtask test` does")?;
     let mut command = std::process::Command::new(&grpcurl);
     for (option, file) in [
         ("-cacert", "bundle.pem"),
@@ -27,7 +26,7 @@ pub fn text(lab: &Lab, request: Option<&Value>, symbol: &str) -> Result<String> 
         .arg(symbol);
     let output = command
         .output()
-        .with_context(|| format!("cannot start {}", grpcurl.display()))?;
+        .with_context(|| format!("cannot start {}", grpcurl.to_string_lossy()))?;
     if !output.status.success() {
         bail!("grpcurl {symbol}: {}", String::from_utf8_lossy(&output.stderr));
     }

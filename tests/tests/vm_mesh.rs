@@ -229,7 +229,7 @@ fn smoke_a_mesh_is_seen_whole_and_survives_the_loss_of_each_daemon() {
 
 /// What `promtool check metrics` finds wrong with a page.
 fn promtool(page: &str) -> String {
-    let mut tool = Command::new("promtool")
+    let mut tool = Command::new(std::env::var_os("MESH_PROMTOOL").unwrap())
         .args(["check", "metrics"])
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())

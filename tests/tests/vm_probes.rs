@@ -159,7 +159,10 @@ impl Agent {
     fn start(node: &'static str, program_log: ProgramLog) -> Self {
         let home = File::open("/proc/thread-self/ns/net").expect("this namespace");
         enter(node);
-        let mut probes = Probes::load(&ProbeConfig { program_log });
+        let mut probes = Probes::load(&ProbeConfig {
+            program_log,
+            ..ProbeConfig::default()
+        });
         setns(home, CloneFlags::CLONE_NEWNET).expect("back home");
         let stream = probes
             .take_route_changes()

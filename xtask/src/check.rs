@@ -65,8 +65,10 @@ fn until<T>(demo: &mut Demo, what: &str, mut look: impl FnMut(&Demo, &[Sample]) 
     wait::until(what, MESH_LIMIT, || {
         demo.session.must_run()?;
         demo.prometheus.check()?;
-        let samples = metrics::parse(&page(demo)?);
-        Ok(look(demo, &samples))
+        Ok(match page(demo) {
+            Ok(page) => look(demo, &metrics::parse(&page)),
+            Err(error) => Look::Pending(format!("{error:#}")),
+        })
     })
 }
 
@@ -226,7 +228,10 @@ fn a_switch_is_counted(demo: &mut Demo) -> Result<()> {
     let (a, b, loss) = IMPAIRED;
     let before = wait::until("the path from gate to attic goes by north", MESH_LIMIT, || {
         demo.session.must_run()?;
-        let path = path(demo)?;
+        let path = match path(demo) {
+            Ok(path) => path,
+            Err(error) => return Ok(Look::Pending(format!("{error:#}"))),
+        };
         let by_north = path.iter().any(|hop| hop == a) && path.last().is_some_and(|hop| hop == "attic");
         Ok(if by_north {
             Look::Ready(path)
@@ -256,7 +261,10 @@ fn a_switch_is_counted(demo: &mut Demo) -> Result<()> {
     ok(&format!("mesh_path_switches_total at gate rose from {count} to {now}"));
     let after = wait::until("the path from gate to attic avoids north", MESH_LIMIT, || {
         demo.session.must_run()?;
-        let path = path(demo)?;
+        let path = match path(demo) {
+            Ok(path) => path,
+            Err(error) => return Ok(Look::Pending(format!("{error:#}"))),
+        };
         // By the node without an agent, whose own table nobody reports: how it goes on from there is not known.
         let avoids = path.len() > 1 && path.iter().all(|hop| hop != a);
         Ok(if avoids {

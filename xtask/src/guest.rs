@@ -205,6 +205,7 @@ fn tests(run: &Path, bin: &Path, task: &TestsTask) -> Result<i32> {
         let mut command = Command::new(file);
         command.args(["--test-threads=1", "--color=never"]).args(&task.filter);
         command
+            .envs(task.tools.iter().map(|(name, file)| (name, file)))
             .env("MESH_BIN", bin)
             .env("MESH_LOGS", run.join(job::LOGS).join(name));
         let outcome = suites::run(&mut command, BINARY_LIMIT)?;

@@ -59,6 +59,8 @@ pub(crate) struct TestsTask {
     pub(crate) binaries: Vec<(String, PathBuf)>,
     /// Only tests whose name contains this.
     pub(crate) filter: Option<String>,
+    /// Variables that name the tools tests use.
+    pub(crate) tools: Vec<(String, PathBuf)>,
 }
 
 /// What a test binary came to.

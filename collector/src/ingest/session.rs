@@ -13,7 +13,7 @@
 
 use std::sync::Arc;
 
-use mesh_proto::convert::{Reject, WelcomeTerms};
+use mesh_proto::convert::{Reject, WelcomeTerms, within_limits};
 use mesh_proto::model::hello::PROTOCOL;
 use mesh_proto::model::{Clock, Delta, Epoch, Hello, NodeId, Snapshot};
 
@@ -177,7 +177,7 @@ impl Session {
                 Ok(live.full_sync(facts, sequence, clock, view))
             }
             (Stage::Open { facts, live }, Input::Delta { sequence, clock, delta }) => {
-                Ok(live.delta(facts, sequence, clock, &delta))
+                live.delta(facts, sequence, clock, &delta)
             }
             (Stage::Open { facts, .. }, Input::Records { first, count }) => {
                 let arrival = ledger
@@ -244,24 +244,32 @@ impl Live {
         gap.into_iter().chain(arrived).collect()
     }
 
-    fn delta(&mut self, facts: &Arc<SessionFacts>, sequence: u64, clock: Option<Clock>, delta: &Delta) -> Vec<Output> {
+    fn delta(
+        &mut self,
+        facts: &Arc<SessionFacts>,
+        sequence: u64,
+        clock: Option<Clock>,
+        delta: &Delta,
+    ) -> Result<Vec<Output>, End> {
         let problem = match self {
-            Self::Unsynced { asked: true } => return Vec::new(),
+            Self::Unsynced { asked: true } => return Ok(Vec::new()),
             Self::Unsynced { asked: false } => "a delta came before any full view",
             Self::Synced { sequence: last, .. } if last.checked_add(1) != Some(sequence) => "deltas are missing",
             Self::Synced { sequence: last, view } => match delta.apply(Arc::make_mut(view)) {
                 Ok(()) => {
+                    // Each delta is bounded; many of them must be, too.
+                    within_limits(view)?;
                     *last = sequence;
-                    return reported(facts, sequence, clock, view).into();
+                    return Ok(reported(facts, sequence, clock, view).into());
                 }
                 Err(_) => "a delta was made for another view",
             },
         };
         *self = Self::Unsynced { asked: true };
-        vec![
+        Ok(vec![
             Output::Event(TopologyEvent::Gap(Arc::clone(facts))),
             Output::FullSyncRequest(problem),
-        ]
+        ])
     }
 }
 

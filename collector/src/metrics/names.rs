@@ -86,6 +86,12 @@ pub(super) const HANDSHAKES: Family = Family {
     help: "Duration of mutual TLS handshakes.",
     kind: Kind::Histogram,
 };
+pub(super) const CONTROL_CYCLES: Family = Family {
+    name: "mesh_control_cycle_seconds",
+    help: "Duration of the planner's cycles.",
+    kind: Kind::Histogram,
+};
+pub(super) const DECISIONS: Family = counter("mesh_decisions_total", "Decisions by what became of them.");
 pub(super) const DENIALS: Family = counter(
     "mesh_authorization_denials_total",
     "Connections and calls refused for who the peer is.",

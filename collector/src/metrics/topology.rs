@@ -200,7 +200,7 @@ fn churn(page: &mut Page, observed: &[(String, &Node, &Agent)]) {
                     let mut sums: Vec<(&str, u64)> = Vec::new();
                     for (word, value) in totals.into_iter().flat_map(values) {
                         match sums.iter_mut().find(|(known, _)| *known == word) {
-                            Some((_, sum)) => *sum += value,
+                            Some((_, sum)) => *sum = sum.saturating_add(value),
                             None => sums.push((word, value)),
                         }
                     }
@@ -269,7 +269,8 @@ fn events(page: &mut Page, family: Family, observed: &[(String, &Node, &Agent)],
 fn sums<'a, K: Ord>(tables: impl Iterator<Item = &'a BTreeMap<K, Total>>) -> BTreeMap<&'a K, u64> {
     let mut sums = BTreeMap::new();
     for (key, total) in tables.flatten() {
-        *sums.entry(key).or_default() += total.value;
+        let sum: &mut u64 = sums.entry(key).or_default();
+        *sum = sum.saturating_add(total.value);
     }
     sums
 }

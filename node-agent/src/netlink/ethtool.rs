@@ -5,8 +5,8 @@
 
 use std::collections::BTreeMap;
 use std::io;
-use std::net::UdpSocket;
 use std::os::fd::AsRawFd;
+use std::os::unix::net::UnixDatagram;
 
 use mesh_proto::model::IfName;
 use nix::errno::Errno;
@@ -55,7 +55,7 @@ pub enum EthtoolError {
 /// A socket to ask through.
 #[derive(Debug)]
 pub struct Ethtool {
-    socket: UdpSocket,
+    socket: UnixDatagram,
 }
 
 /// A command's buffer, aligned for the 64-bit values in it.
@@ -65,8 +65,8 @@ impl Ethtool {
     /// Opens a socket in the network namespace of this thread.
     pub fn open() -> io::Result<Self> {
         Ok(Self {
-            // Any socket of the namespace will do; this one is bound to loopback and never used to send.
-            socket: UdpSocket::bind("127.0.0.1:0")?,
+            // Any socket of the namespace will do, and this kind needs no address.
+            socket: UnixDatagram::unbound()?,
         })
     }
 

@@ -1,6 +1,6 @@
 //! What stands in a table, entry by entry.
 
-use super::{Reason, Reject, address, byte, name, optional_address, reject, required, text};
+use super::{Reason, Reject, address, byte, name, optional_address, reject, required, shortened, text};
 use crate::model::{
     Algorithm, Churn, ChurnMethod, Direction, Gateway, GatewayMode, HardInterface, IfName, LastSeen, MacAddr,
     MeshSettings, Metric, Neighbor, NeighborKey, NextHop, Originator, ProbeStatus, SvidStatus, TableSizes, Throughput,
@@ -315,7 +315,8 @@ pub(super) fn probe_pb((name, probe): (&String, &ProbeStatus)) -> pb::ProbeStatu
         name: name.clone(),
         attached: probe.attached,
         mechanism: probe.mechanism.clone(),
-        reason: probe.reason.clone(),
+        // May quote the kernel at length; a sentence too long must not cost the whole report.
+        reason: shortened(&probe.reason),
     }
 }
 

@@ -3,7 +3,7 @@ use prost::Message as _;
 
 use super::*;
 use crate::model::strategies::snapshot;
-use crate::model::{Delta, Hello, Snapshot};
+use crate::model::{Delta, Hello, ProbeStatus, Snapshot};
 use crate::pb;
 
 proptest! {
@@ -115,4 +115,26 @@ fn a_record_of_unknown_kind_keeps_its_number() {
     .into_model()
     .unwrap();
     assert_eq!(records.iter().map(|(sequence, _)| *sequence).collect::<Vec<_>>(), [8]);
+}
+
+#[test]
+fn a_probe_with_a_long_reason_does_not_cost_the_report() {
+    let probe = ProbeStatus {
+        attached: false,
+        mechanism: String::new(),
+        reason: "ü".repeat(5_000),
+    };
+    let view = Snapshot {
+        probes: [("routes".to_owned(), probe)].into(),
+        ..Snapshot::default()
+    };
+    let received = Snapshot::try_from(pb::NodeView::from(&view)).unwrap();
+    assert!(received.probes["routes"].reason.starts_with("üü"));
+}
+
+proptest! {
+    #[test]
+    fn what_a_message_can_carry_is_within_limits(view in snapshot()) {
+        prop_assert_eq!(within_limits(&view), Ok(()));
+    }
 }

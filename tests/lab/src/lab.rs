@@ -380,7 +380,10 @@ impl Lab {
             Ok(match http::get(address, "/readyz") {
                 Err(error) => Look::Pending(format!("{error:#}")),
                 Ok(page) if page.status != 200 => Look::Pending(format!("/readyz says {}", page.status)),
-                Ok(_) => self.look_agents(&metrics::parse(&http::get(address, "/metrics")?.body)),
+                Ok(_) => match http::get(address, "/metrics") {
+                    Err(error) => Look::Pending(format!("{error:#}")),
+                    Ok(page) => self.look_agents(&metrics::parse(&page.body)),
+                },
             })
         })?;
         say(&format!(

@@ -1,4 +1,5 @@
-use mesh_proto::model::Snapshot;
+use mesh_proto::convert::limits;
+use mesh_proto::model::{Changes, ProbeStatus, Snapshot};
 
 use super::*;
 use crate::testing::*;
@@ -207,4 +208,34 @@ fn a_newer_session_ends_the_older_one_and_an_older_one_is_not_let_in() {
         assert_eq!(outcome.err(), Some(End::Outdated { newest }));
     }
     assert_eq!(told(new.handle(full(1), &mut ledger)), "reported 1, live 1");
+}
+
+/// Each delta is small; together they would make a view that no single message may carry.
+#[test]
+fn a_view_that_grows_without_end_ends_the_stream() {
+    let growing = |sequence: u64| {
+        let probe = ProbeStatus {
+            attached: true,
+            mechanism: String::new(),
+            reason: String::new(),
+        };
+        let upserts = [(format!("probe {sequence}"), probe)].into();
+        let delta = Delta {
+            probes: Changes {
+                upserts,
+                ..Changes::default()
+            },
+            ..Delta::default()
+        };
+        Input::Delta {
+            sequence,
+            clock: None,
+            delta,
+        }
+    };
+    let (mut session, mut ledger) = begin();
+    session.handle(hello_of(1, 1), &mut ledger).unwrap();
+    session.handle(full(1), &mut ledger).unwrap();
+    let taken = (2..10_000).take_while(|sequence| session.handle(growing(*sequence), &mut ledger).is_ok());
+    assert_eq!(taken.count(), limits::PROBES);
 }
