@@ -1,7 +1,7 @@
 //! `cargo xtask lab`: the mesh of a topology file, and a command beside it.
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, ExitCode};
+use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
@@ -107,7 +107,6 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
 
 /// Builds the daemons; cargo shows its own progress.
 pub(crate) fn build(paths: &Paths) -> Result<()> {
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let packages = [
         "--package",
         "node-agent",
@@ -116,7 +115,7 @@ pub(crate) fn build(paths: &Paths) -> Result<()> {
         "--package",
         "mesh-devca",
     ];
-    let status = Command::new(cargo)
+    let status = crate::paths::cargo()
         .arg("build")
         .args(packages)
         .current_dir(&paths.root)

@@ -1,6 +1,7 @@
 //! Where things are in the checkout. Everything xtask brings goes below `target/`.
 
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use anyhow::{Context as _, Result};
 
@@ -46,6 +47,21 @@ pub(crate) fn program(name: &str) -> Option<PathBuf> {
         .chain(system)
         .map(|folder| folder.join(name))
         .find(|file| file.is_file())
+}
+
+/// cargo, as from a shell.
+///
+/// `cargo run` tells what it runs about xtask's own package in variables that build scripts of others (ring's) look
+/// at: handed on, they would have these crates built again each time `cargo xtask` and `cargo` take turns.
+pub(crate) fn cargo() -> Command {
+    let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    for (name, _) in std::env::vars_os() {
+        let text = name.to_string_lossy();
+        if text.starts_with("CARGO_PKG_") || text.starts_with("CARGO_MANIFEST_") {
+            command.env_remove(&name);
+        }
+    }
+    command
 }
 
 /// Makes an empty folder of this name: what was in it is removed, except entries named in `keep`.

@@ -122,7 +122,7 @@ fn host(paths: &Paths, args: &Args, steps: &mut Steps) -> Result<()> {
 }
 
 fn command(paths: &Paths, args: &[&str]) -> Command {
-    let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    let mut command = crate::paths::cargo();
     command.args(args).current_dir(&paths.root);
     command
 }
