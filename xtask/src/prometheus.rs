@@ -56,7 +56,7 @@ impl Prometheus {
         crate::paths::fresh(folder, &[])?;
         let config = folder.join("prometheus.yml");
         let text = format!(
-            "global:\n  scrape_interval: 5s\nscrape_configs:\n  - job_name: collector\n    static_configs:\n      \
+            "global:\n  scrape_interval: 2s\nscrape_configs:\n  - job_name: collector\n    static_configs:\n      \
              - targets: ['127.0.0.1:{metrics_port}']\n"
         );
         std::fs::write(&config, text).with_context(|| format!("cannot write {}", config.display()))?;

@@ -295,6 +295,8 @@ impl Session {
     }
 
     fn close(&mut self) -> Result<()> {
+        // Run folders are kept for their logs; this is many times their size. Absent, it is as good.
+        let _absent = std::fs::remove_file(self.run.join("xtask"));
         match &mut self.inside {
             Inside::Native(child) => {
                 if self.exit.is_none() {
