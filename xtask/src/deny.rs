@@ -40,7 +40,7 @@ fn installed(paths: &Paths) -> Result<PathBuf> {
         "  installing cargo-deny {VERSION} into target/tools (checks licences and sources)"
     ));
     // Unoptimised: it runs for a second, and building it is what takes time.
-    let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    let mut cargo = crate::paths::cargo();
     cargo
         .args([
             "install",
