@@ -300,6 +300,6 @@ fn nothing_left(nodes: &[String], ports: &[u16]) -> Result<()> {
     if std::path::Path::new("/run/mesh-lab/record.json").exists() {
         bail!("the lab's record is left in /run/mesh-lab");
     }
-    ok("no namespace, no process and no listening port is left");
+    ok("no namespace, no record of a run and no listening port is left");
     Ok(())
 }
