@@ -8,6 +8,7 @@
 //!
 //! The mesh comes first: nothing here changes or stops forwarding, with or without a collector, an identity, a probe.
 
+pub mod actuate;
 pub mod app;
 pub mod collect;
 pub mod config;

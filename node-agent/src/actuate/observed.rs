@@ -1,0 +1,62 @@
+//! What must be known of the machine to plan, and cannot be set.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use mesh_proto::model::{IfName, MacAddr};
+
+/// What can only be seen.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Facts {
+    /// Every interface there is, mesh interfaces among them.
+    pub interfaces: BTreeMap<IfName, InterfaceFact>,
+    /// The mesh interfaces among them.
+    pub meshes: BTreeMap<IfName, MeshFact>,
+    /// Routing algorithms of the module; `None`: it is not loaded, so nothing is known.
+    pub algorithms: Option<BTreeSet<String>>,
+}
+
+/// An interface.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct InterfaceFact {
+    /// Its index.
+    pub ifindex: u32,
+    /// What made it, such as `batadv`, `bridge`, `veth`; none for physical devices.
+    pub kind: Option<String>,
+    /// Its address as it is now.
+    pub address: Option<MacAddr>,
+    /// The interface it is a member of, whatever kind that is.
+    pub master: Option<IfName>,
+    /// Wireless, and what for; `None`: not wireless, or nobody could be asked.
+    pub radio: Option<RadioUse>,
+    /// A network manager's own.
+    pub owner: Option<Owner>,
+}
+
+/// A mesh interface.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct MeshFact {
+    /// VLANs on top of it.
+    pub vlans: BTreeSet<u16>,
+    /// It carries IP addresses, which are lost if it is made anew.
+    pub has_addresses: bool,
+}
+
+/// What a wireless interface is used for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RadioUse {
+    /// Nobody uses it: it may be joined to a network.
+    Free,
+    /// In a network of 802.11s or ad-hoc; which one is [`super::Setting::Radio`].
+    Joined,
+    /// Another program's, in its words: `wpa_supplicant`, `an access point`, `a station`.
+    Taken(String),
+}
+
+/// A network manager that owns an interface, and how we know: the file that says so.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Owner {
+    /// `systemd-networkd` or `netifd`.
+    pub manager: &'static str,
+    /// Where it is written.
+    pub file: std::path::PathBuf,
+}
