@@ -13,10 +13,13 @@
 //! Invariants: only [`apply`] writes to the kernel, through [`Kernel`]; nothing is believed set before it was read back;
 //! nothing is taken from another master; the mesh interfaces are independent of each other.
 
+pub mod apply;
 pub mod kernel;
 pub mod knob;
 pub mod observed;
+pub mod plan;
 pub mod state;
+pub mod text;
 
 pub use kernel::{Kernel, ReadError, WriteError};
 pub use knob::{HardSetting, Knob, MeshSetting, Network, Radio, Setting, Target, Value, Width};
