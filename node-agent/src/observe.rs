@@ -120,6 +120,7 @@ impl Observing {
                 .identity
                 .as_ref()
                 .and_then(|identity| svid(&identity.borrow())),
+            managed: BTreeMap::new(),
         })));
         for record in derived.records {
             if outputs.records.try_send(record).is_err() {

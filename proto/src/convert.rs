@@ -33,6 +33,10 @@ pub mod limits {
     pub const RECORDS: usize = 1_024;
     /// Bytes of a free text (names, reasons, versions).
     pub const TEXT: usize = 1_024;
+    /// Mesh interfaces an agent looks after.
+    pub const MANAGED: usize = 64;
+    /// Bytes of a setting's name or value in an event; what is longer is cut by the agent.
+    pub const VALUE: usize = 256;
     /// Features in a Hello.
     pub const FEATURES: usize = 64;
 }
@@ -44,6 +48,7 @@ pub mod limits {
 pub fn within_limits(view: &Snapshot) -> Result<(), Reject> {
     at_most("view.meshes", view.meshes.len(), limits::MESHES)?;
     at_most("view.probes", view.probes.len(), limits::PROBES)?;
+    at_most("view.managed", view.managed.len(), limits::MANAGED)?;
     for mesh in view.meshes.values() {
         at_most(
             "mesh.hard_interfaces",
@@ -139,8 +144,8 @@ fn text(field: &'static str, text: String) -> Result<String, Reject> {
 }
 
 /// As much of a text as a message may carry.
-fn shortened(text: &str) -> String {
-    text[..text.floor_char_boundary(limits::TEXT)].to_owned()
+pub(crate) fn shortened(text: &str, limit: usize) -> String {
+    text[..text.floor_char_boundary(limit)].to_owned()
 }
 
 fn byte(field: &'static str, value: u32) -> Result<u8, Reject> {

@@ -7,6 +7,7 @@ pub mod churn;
 pub mod delta;
 pub mod hello;
 pub mod last_seen;
+pub mod managed;
 pub mod metric;
 pub mod record;
 pub mod snapshot;
@@ -18,8 +19,9 @@ pub use churn::{Churn, ChurnMethod};
 pub use delta::{Changes, Delta, MeshDelta};
 pub use hello::{Clock, Epoch, Hello};
 pub use last_seen::LastSeen;
+pub use managed::{ManagePolicy, Managed};
 pub use metric::{Algorithm, Metric, Throughput, Tq};
-pub use record::{Event, Record};
+pub use record::{DriftAction, Event, Record};
 pub use snapshot::{
     Direction, Gateway, GatewayMode, HardInterface, MeshSettings, MeshView, Neighbor, NeighborKey, NextHop, Originator,
     ProbeStatus, Snapshot, SvidStatus, TableSizes, Traffic, TrafficKey,

@@ -39,6 +39,7 @@ fn world() -> TopologySnapshot {
         router: None,
         bandwidth_down_kbit: 10_000,
         bandwidth_up_kbit: 2_000,
+        silent: false,
     };
     roofs.gateways.insert(mac(2), gateway);
     report(

@@ -58,6 +58,7 @@ pub(super) fn gateways(
                 router: router(entry, rows, names, algorithm),
                 bandwidth_down_kbit: kbit(entry.bandwidth_down),
                 bandwidth_up_kbit: kbit(entry.bandwidth_up),
+                silent: false,
             };
             (*address, gateway)
         })

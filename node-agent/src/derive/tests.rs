@@ -152,7 +152,7 @@ fn adjacencies(records: &[Record]) -> Vec<(MacAddr, bool)> {
         .iter()
         .filter_map(|record| match &record.event {
             Event::AdjacencyChange { key, up, .. } => Some((key.neigh_address, *up)),
-            Event::PathSwitch { .. } => None,
+            _ => None,
         })
         .collect()
 }
@@ -168,7 +168,7 @@ fn switched(records: &[Record]) -> Vec<(MacAddr, MacAddr, MacAddr, ChurnMethod)>
                 method,
                 ..
             } => Some((orig_address, old_neigh_address, new_neigh_address, method)),
-            Event::AdjacencyChange { .. } => None,
+            _ => None,
         })
         .collect()
 }

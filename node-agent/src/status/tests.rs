@@ -53,7 +53,7 @@ fn status() -> Status {
         snapshot: Snapshot {
             meshes: [("bat0".try_into().unwrap(), mesh)].into(),
             probes: [("routes".to_owned(), probe)].into(),
-            svid: None,
+            ..Snapshot::default()
         },
     }
 }

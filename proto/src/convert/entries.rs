@@ -1,10 +1,10 @@
 //! What stands in a table, entry by entry.
 
-use super::{Reason, Reject, address, byte, name, optional_address, reject, required, shortened, text};
+use super::{Reason, Reject, address, byte, limits, name, optional_address, reject, required, shortened, text};
 use crate::model::{
     Algorithm, Churn, ChurnMethod, Direction, Gateway, GatewayMode, HardInterface, IfName, LastSeen, MacAddr,
-    MeshSettings, Metric, Neighbor, NeighborKey, NextHop, Originator, ProbeStatus, SvidStatus, TableSizes, Throughput,
-    Tq, Traffic, TrafficKey,
+    ManagePolicy, Managed, MeshSettings, Metric, Neighbor, NeighborKey, NextHop, Originator, ProbeStatus, SvidStatus,
+    TableSizes, Throughput, Tq, Traffic, TrafficKey,
 };
 use crate::pb;
 
@@ -174,6 +174,7 @@ pub(super) fn gateway_pb((orig_address, entry): (&MacAddr, &Gateway)) -> pb::Gat
         router: entry.router.as_ref().map(next_hop_pb),
         bandwidth_down_kbit: entry.bandwidth_down_kbit,
         bandwidth_up_kbit: entry.bandwidth_up_kbit,
+        silent: entry.silent,
     }
 }
 
@@ -183,6 +184,7 @@ pub(super) fn gateway(entry: pb::GatewayReport) -> Result<(MacAddr, Gateway), Re
         router: entry.router.map(next_hop).transpose()?,
         bandwidth_down_kbit: entry.bandwidth_down_kbit,
         bandwidth_up_kbit: entry.bandwidth_up_kbit,
+        silent: entry.silent,
     };
     Ok((address("gateway.orig_address", &entry.orig_address)?, gateway))
 }
@@ -316,7 +318,7 @@ pub(super) fn probe_pb((name, probe): (&String, &ProbeStatus)) -> pb::ProbeStatu
         attached: probe.attached,
         mechanism: probe.mechanism.clone(),
         // May quote the kernel at length; a sentence too long must not cost the whole report.
-        reason: shortened(&probe.reason),
+        reason: shortened(&probe.reason, limits::TEXT),
     }
 }
 
@@ -327,6 +329,34 @@ pub(super) fn probe(probe: pb::ProbeStatus) -> Result<(String, ProbeStatus), Rej
         reason: text("probe.reason", probe.reason)?,
     };
     Ok((text("probe.name", probe.name)?, status))
+}
+
+pub(super) fn managed_pb((mesh_ifname, managed): (&IfName, &Managed)) -> pb::ManagedMesh {
+    pb::ManagedMesh {
+        mesh_ifname: mesh_ifname.to_string(),
+        mesh: managed.mesh.to_string(),
+        policy: match managed.policy {
+            ManagePolicy::Report => pb::ManagePolicy::Report,
+            ManagePolicy::Enforce => pb::ManagePolicy::Enforce,
+            ManagePolicy::LeftToOwner => pb::ManagePolicy::LeftToOwner,
+        }
+        .into(),
+        drift: managed.drift,
+    }
+}
+
+pub(super) fn managed(managed: pb::ManagedMesh) -> Result<(IfName, Managed), Reject> {
+    let value = Managed {
+        mesh: name("managed.mesh", &managed.mesh)?,
+        // A policy this release does not know is taken for the one that promises least.
+        policy: match managed.policy() {
+            pb::ManagePolicy::Unspecified | pb::ManagePolicy::Report => ManagePolicy::Report,
+            pb::ManagePolicy::Enforce => ManagePolicy::Enforce,
+            pb::ManagePolicy::LeftToOwner => ManagePolicy::LeftToOwner,
+        },
+        drift: managed.drift,
+    };
+    Ok((name("managed.mesh_ifname", &managed.mesh_ifname)?, value))
 }
 
 pub(super) fn svid_pb(svid: SvidStatus) -> pb::SvidStatus {

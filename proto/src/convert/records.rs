@@ -1,8 +1,8 @@
 //! The history lane.
 
 use super::entries::{churn_method, churn_method_pb, neighbor_key, neighbor_key_pb};
-use super::{Reason, Reject, address, at_most, limits, name, reject, required};
-use crate::model::{Event, Record};
+use super::{Reason, Reject, address, at_most, limits, name, reject, required, shortened};
+use crate::model::{DriftAction, Event, Record};
 use crate::pb;
 
 impl From<&Record> for pb::Record {
@@ -25,6 +25,31 @@ impl From<&Record> for pb::Record {
                 mesh_ifname: mesh_ifname.to_string(),
                 key: Some(neighbor_key_pb(key)),
                 up: *up,
+            }),
+            Event::ConfigDrift {
+                mesh_ifname,
+                setting,
+                wanted,
+                in_force,
+                action,
+            } => pb::record::Kind::ConfigDrift(pb::ConfigDrift {
+                mesh_ifname: mesh_ifname.to_string(),
+                // A text too long must not cost the message with all its records.
+                setting: shortened(setting, limits::VALUE),
+                wanted: shortened(wanted, limits::VALUE),
+                in_force: shortened(in_force, limits::VALUE),
+                action: drift_action_pb(*action).into(),
+            }),
+            Event::GatewaySilent {
+                mesh_ifname,
+                orig_address,
+                silent,
+                last_seen_msecs,
+            } => pb::record::Kind::GatewaySilent(pb::GatewaySilent {
+                mesh_ifname: mesh_ifname.to_string(),
+                orig_address: orig_address.0.to_vec(),
+                silent: *silent,
+                last_seen_msecs: *last_seen_msecs,
             }),
         };
         Self {
@@ -50,11 +75,48 @@ pub(super) fn record(record: pb::Record) -> Result<Option<Record>, Reject> {
             key: neighbor_key("adjacency_change.key", required("adjacency_change.key", change.key)?)?,
             up: change.up,
         },
+        Some(pb::record::Kind::ConfigDrift(drift)) => Event::ConfigDrift {
+            mesh_ifname: name("config_drift.mesh_ifname", &drift.mesh_ifname)?,
+            action: drift_action(drift.action),
+            setting: value("config_drift.setting", drift.setting)?,
+            wanted: value("config_drift.wanted", drift.wanted)?,
+            in_force: value("config_drift.in_force", drift.in_force)?,
+        },
+        Some(pb::record::Kind::GatewaySilent(gateway)) => Event::GatewaySilent {
+            mesh_ifname: name("gateway_silent.mesh_ifname", &gateway.mesh_ifname)?,
+            orig_address: address("gateway_silent.orig_address", &gateway.orig_address)?,
+            silent: gateway.silent,
+            last_seen_msecs: gateway.last_seen_msecs,
+        },
     };
     Ok(Some(Record {
         boottime_ns: record.boottime_ns,
         event,
     }))
+}
+
+fn value(field: &'static str, text: String) -> Result<String, Reject> {
+    at_most(field, text.len(), limits::VALUE)?;
+    Ok(text)
+}
+
+fn drift_action_pb(action: DriftAction) -> pb::DriftAction {
+    match action {
+        DriftAction::Reported => pb::DriftAction::Reported,
+        DriftAction::PutRight => pb::DriftAction::PutRight,
+        DriftAction::HeldBack => pb::DriftAction::HeldBack,
+        DriftAction::Refused => pb::DriftAction::Refused,
+    }
+}
+
+/// An action this release does not know is taken for none: the difference is certain all the same.
+fn drift_action(action: i32) -> DriftAction {
+    match pb::DriftAction::try_from(action) {
+        Ok(pb::DriftAction::PutRight) => DriftAction::PutRight,
+        Ok(pb::DriftAction::HeldBack) => DriftAction::HeldBack,
+        Ok(pb::DriftAction::Refused) => DriftAction::Refused,
+        Ok(pb::DriftAction::Reported | pb::DriftAction::Unspecified) | Err(_) => DriftAction::Reported,
+    }
 }
 
 impl pb::Records {

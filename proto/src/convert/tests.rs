@@ -2,8 +2,8 @@ use proptest::prelude::*;
 use prost::Message as _;
 
 use super::*;
-use crate::model::strategies::snapshot;
-use crate::model::{Delta, Hello, ProbeStatus, Snapshot};
+use crate::model::strategies::{record, snapshot};
+use crate::model::{Delta, DriftAction, Event, Hello, ManagePolicy, ProbeStatus, Record, Snapshot};
 use crate::pb;
 
 proptest! {
@@ -21,6 +21,16 @@ proptest! {
             let message = pb::NodeDelta::decode(bytes.as_slice()).unwrap();
             prop_assert_eq!(Delta::try_from(message), Ok(delta));
         }
+    }
+
+    #[test]
+    fn records_survive_the_wire(records in proptest::collection::vec(record(), 0..5)) {
+        let message = pb::Records {
+            first_sequence: 3,
+            records: records.iter().map(pb::Record::from).collect(),
+        };
+        let message = pb::Records::decode(message.encode_to_vec().as_slice()).unwrap();
+        prop_assert_eq!(message.into_model(), Ok((3..).zip(records).collect()));
     }
 
     #[test]
@@ -137,4 +147,78 @@ proptest! {
     fn what_a_message_can_carry_is_within_limits(view in snapshot()) {
         prop_assert_eq!(within_limits(&view), Ok(()));
     }
+}
+
+#[test]
+fn a_kind_of_event_from_a_later_release_costs_only_itself() {
+    let known = Record {
+        boottime_ns: 9,
+        event: Event::GatewaySilent {
+            mesh_ifname: "bat0".try_into().unwrap(),
+            orig_address: MacAddr([2; 6]),
+            silent: true,
+            last_seen_msecs: 6_000,
+        },
+    };
+    // Field 99 of a Record, length-delimited, after its time: what a later release might send.
+    let later = [0x08, 0x07, 0x9a, 0x06, 0x03, b'n', b'e', b'w'];
+    let mut bytes = vec![0x08, 0x01, 0x12, later.len() as u8];
+    bytes.extend(later);
+    let known_bytes = pb::Record::from(&known).encode_to_vec();
+    bytes.extend([0x12, known_bytes.len() as u8]);
+    bytes.extend(known_bytes);
+    let records = pb::Records::decode(bytes.as_slice()).unwrap();
+    assert_eq!(records.records.len(), 2);
+    assert_eq!(records.into_model(), Ok(vec![(2, known)]));
+}
+
+#[test]
+fn a_policy_from_a_later_release_promises_nothing() {
+    let view = pb::NodeView {
+        managed: vec![pb::ManagedMesh {
+            mesh_ifname: "bat0".into(),
+            mesh: "roofs".into(),
+            policy: 77,
+            drift: 2,
+        }],
+        ..Default::default()
+    };
+    let view = Snapshot::try_from(view).unwrap();
+    let managed = view.managed.values().next().unwrap();
+    assert_eq!((managed.policy, managed.drift), (ManagePolicy::Report, 2));
+}
+
+#[test]
+fn more_managed_mesh_interfaces_than_a_node_has_are_refused() {
+    let entries = (0..=limits::MANAGED).map(|n| pb::ManagedMesh {
+        mesh_ifname: format!("bat{n}"),
+        mesh: "roofs".into(),
+        ..Default::default()
+    });
+    let view = pb::NodeView {
+        managed: entries.collect(),
+        ..Default::default()
+    };
+    assert_eq!(Snapshot::try_from(view).unwrap_err().field, "view.managed");
+}
+
+#[test]
+fn a_long_value_of_a_setting_is_cut_where_it_is_made() {
+    let event = Event::config_drift(
+        "bat0".try_into().unwrap(),
+        "bat0 mtu",
+        &"ü".repeat(limits::VALUE),
+        "",
+        DriftAction::Refused,
+    );
+    let record = Record { boottime_ns: 1, event };
+    let Event::ConfigDrift { wanted, .. } = &record.event else {
+        unreachable!()
+    };
+    assert_eq!(wanted.len(), limits::VALUE);
+    let records = pb::Records {
+        first_sequence: 1,
+        records: vec![pb::Record::from(&record)],
+    };
+    assert_eq!(records.into_model(), Ok(vec![(1, record)]));
 }

@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::entries::{
-    churn, churn_pb, counter, counter_pb, gateway, gateway_pb, hard_interface, hard_interface_pb, neighbor,
-    neighbor_key, neighbor_key_pb, neighbor_pb, originator, originator_pb, probe, probe_pb, settings, settings_pb,
-    svid, svid_pb, tables, tables_pb, traffic, traffic_key, traffic_key_pb, traffic_pb,
+    churn, churn_pb, counter, counter_pb, gateway, gateway_pb, hard_interface, hard_interface_pb, managed, managed_pb,
+    neighbor, neighbor_key, neighbor_key_pb, neighbor_pb, originator, originator_pb, probe, probe_pb, settings,
+    settings_pb, svid, svid_pb, tables, tables_pb, traffic, traffic_key, traffic_key_pb, traffic_pb,
 };
 use super::{Reason, Reject, address, at_most, limits, name, reject, required, text};
 use crate::model::{Changes, Delta, MeshDelta, MeshView, Snapshot};
@@ -23,6 +23,7 @@ impl From<&Snapshot> for pb::NodeView {
                 .collect(),
             probes: view.probes.iter().map(probe_pb).collect(),
             svid: view.svid.map(svid_pb),
+            managed: view.managed.iter().map(managed_pb).collect(),
         }
     }
 }
@@ -37,6 +38,7 @@ impl TryFrom<pb::NodeView> for Snapshot {
             })?,
             probes: table("view.probes", view.probes, limits::PROBES, probe)?,
             svid: view.svid.map(svid),
+            managed: table("view.managed", view.managed, limits::MANAGED, managed)?,
         })
     }
 }
@@ -93,6 +95,8 @@ impl From<&Delta> for pb::NodeDelta {
             probes: delta.probes.upserts.iter().map(probe_pb).collect(),
             removed_probes: delta.probes.removals.iter().cloned().collect(),
             svid: delta.svid.map(svid_pb),
+            managed: delta.managed.upserts.iter().map(managed_pb).collect(),
+            removed_managed: delta.managed.removals.iter().map(ToString::to_string).collect(),
         }
     }
 }
@@ -115,6 +119,12 @@ impl TryFrom<pb::NodeDelta> for Delta {
                 })?,
             },
             svid: delta.svid.map(svid),
+            managed: Changes {
+                upserts: table("delta.managed", delta.managed, limits::MANAGED, managed)?,
+                removals: keys("delta.removed_managed", delta.removed_managed, limits::MANAGED, |key| {
+                    name("delta.removed_managed", &key)
+                })?,
+            },
         })
     }
 }

@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
-    Churn, Gateway, HardInterface, IfName, MacAddr, MeshSettings, MeshView, Neighbor, NeighborKey, Originator,
+    Churn, Gateway, HardInterface, IfName, MacAddr, Managed, MeshSettings, MeshView, Neighbor, NeighborKey, Originator,
     ProbeStatus, Snapshot, SvidStatus, TableSizes, Traffic, TrafficKey,
 };
 
@@ -21,6 +21,8 @@ pub struct Delta {
     pub probes: Changes<String, ProbeStatus>,
     /// The certificate, where it changed.
     pub svid: Option<SvidStatus>,
+    /// What the agent looks after.
+    pub managed: Changes<IfName, Managed>,
 }
 
 /// What changed in one mesh interface. `None`: as before.
@@ -98,6 +100,7 @@ impl Delta {
                 .collect(),
             probes: Changes::diff(&prev.probes, &next.probes),
             svid: changed(&prev.svid, &next.svid),
+            managed: Changes::diff(&prev.managed, &next.managed),
         })
     }
 
@@ -119,6 +122,7 @@ impl Delta {
             }
         }
         self.probes.apply(&mut view.probes);
+        self.managed.apply(&mut view.managed);
         if let Some(svid) = self.svid {
             view.svid = Some(svid);
         }

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Algorithm, Churn, IfName, LastSeen, MacAddr, MeshId, Metric};
+use super::{Algorithm, Churn, IfName, LastSeen, MacAddr, Managed, MeshId, Metric};
 
 /// Everything one node sees.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -18,6 +18,9 @@ pub struct Snapshot {
     pub probes: BTreeMap<String, ProbeStatus>,
     /// The agent's own certificate, once it has one.
     pub svid: Option<SvidStatus>,
+    /// The mesh interfaces whose settings the agent looks after, whether they exist or not.
+    #[serde(default)]
+    pub managed: BTreeMap<IfName, Managed>,
 }
 
 /// One mesh interface and its tables.
@@ -152,6 +155,9 @@ pub struct Gateway {
     pub bandwidth_down_kbit: u32,
     /// kbit/s
     pub bandwidth_up_kbit: u32,
+    /// Selected, and not heard for several originator intervals.
+    #[serde(default)]
+    pub silent: bool,
 }
 
 /// `None`: could not be read.

@@ -116,11 +116,13 @@ fn originator() -> impl Strategy<Value = Originator> {
 }
 
 fn gateway() -> impl Strategy<Value = Gateway> {
-    (any::<bool>(), option::of(next_hop()), any::<u32>(), any::<u32>()).prop_map(|(best, router, down, up)| Gateway {
+    let numbers = any::<(bool, u32, u32, bool)>();
+    (numbers, option::of(next_hop())).prop_map(|((best, down, up, silent), router)| Gateway {
         best,
         router,
         bandwidth_down_kbit: down,
         bandwidth_up_kbit: up,
+        silent,
     })
 }
 
@@ -210,6 +212,64 @@ pub(crate) fn snapshot() -> impl Strategy<Value = Snapshot> {
         btree_map(ifname(), mesh_view(), 0..3),
         btree_map("[a-c]", probe, 0..3),
         svid,
+        btree_map(ifname(), managed(), 0..3),
     )
-        .prop_map(|(meshes, probes, svid)| Snapshot { meshes, probes, svid })
+        .prop_map(|(meshes, probes, svid, managed)| Snapshot {
+            meshes,
+            probes,
+            svid,
+            managed,
+        })
+}
+
+fn managed() -> impl Strategy<Value = Managed> {
+    let policy = prop_oneof![
+        Just(ManagePolicy::Report),
+        Just(ManagePolicy::Enforce),
+        Just(ManagePolicy::LeftToOwner)
+    ];
+    ("[a-z]{1,4}", policy, 0..5u32).prop_map(|(mesh, policy, drift)| Managed {
+        mesh: MeshId::try_from(mesh).unwrap(),
+        policy,
+        drift,
+    })
+}
+
+pub(crate) fn record() -> impl Strategy<Value = Record> {
+    let method = prop_oneof![Just(ChurnMethod::Probe), Just(ChurnMethod::Polling)];
+    let action = prop_oneof![
+        Just(DriftAction::Reported),
+        Just(DriftAction::PutRight),
+        Just(DriftAction::HeldBack),
+        Just(DriftAction::Refused)
+    ];
+    let text = "[a-zü ]{0,400}";
+    let event = prop_oneof![
+        (ifname(), mac(), mac(), mac(), method).prop_map(|(mesh_ifname, orig_address, old, new, method)| {
+            Event::PathSwitch {
+                mesh_ifname,
+                orig_address,
+                old_neigh_address: old,
+                new_neigh_address: new,
+                method,
+            }
+        }),
+        (ifname(), neighbor_key(), any::<bool>()).prop_map(|(mesh_ifname, key, up)| Event::AdjacencyChange {
+            mesh_ifname,
+            key,
+            up
+        }),
+        (ifname(), text, text, text, action).prop_map(|(mesh_ifname, setting, wanted, in_force, action)| {
+            Event::config_drift(mesh_ifname, &setting, &wanted, &in_force, action)
+        }),
+        (ifname(), mac(), any::<bool>(), any::<u64>()).prop_map(
+            |(mesh_ifname, orig_address, silent, last_seen_msecs)| Event::GatewaySilent {
+                mesh_ifname,
+                orig_address,
+                silent,
+                last_seen_msecs,
+            }
+        ),
+    ];
+    (any::<u64>(), event).prop_map(|(boottime_ns, event)| Record { boottime_ns, event })
 }

@@ -78,6 +78,7 @@ fn snapshots() -> impl Strategy<Value = Arc<Snapshot>> {
                 expiry_seconds,
                 renewals: 0,
             }),
+            managed: BTreeMap::new(),
         })
     })
 }
