@@ -11,6 +11,9 @@ use crate::exec;
 use crate::plan::{self, InterfacePlan, NodePlan, Plan};
 use crate::topology::{Impairment, Topology};
 
+/// Which algorithm the next mesh interface takes where the kernel does not listen to who makes it; of the whole kernel.
+const ALGORITHM_PARAMETER: &str = "/sys/module/batman_adv/parameters/routing_algo";
+
 /// The mesh of a topology, up. Namespaces are removed by [`Mesh::remove`] or on drop.
 #[derive(Debug)]
 pub struct Mesh {
@@ -43,11 +46,39 @@ impl Mesh {
         let mesh = Self { plan, removed: false };
         exec::run_with_input("ip", &["-batch", "-"], &mesh.plan.ip_batch())
             .context("cannot make the network namespaces and links")?;
-        for node in &mesh.plan.nodes {
-            mesh.configure(node)
-                .with_context(|| format!("cannot set up node {}", node.id))?;
+        for (i, node) in mesh.plan.nodes.iter().enumerate() {
+            let what = || format!("cannot set up node {}", node.id);
+            mesh.create(node).with_context(what)?;
+            if i == 0 {
+                // One answer is all nodes': they share the kernel.
+                mesh.ensure_algorithm(node).with_context(what)?;
+            }
+            mesh.configure(node).with_context(what)?;
         }
         Ok(mesh)
+    }
+
+    fn create(&self, node: &NodePlan) -> Result<()> {
+        let batch = node.ip_batch(self.plan.algorithm);
+        exec::run_with_input("ip", &["-n", &node.id, "-batch", "-"], &batch).map(drop)
+    }
+
+    /// Older kernels ignore the algorithm that `ip` asks for and take it from a module parameter: found out by
+    /// reading back, and made anew once the parameter is written. It stays written for the nodes that follow.
+    fn ensure_algorithm(&self, node: &NodePlan) -> Result<()> {
+        let wanted = self.plan.algorithm.to_string();
+        if algorithm(&node.id)? == wanted {
+            return Ok(());
+        }
+        std::fs::write(ALGORITHM_PARAMETER, &wanted)
+            .with_context(|| format!("this kernel has no {wanted}: {ALGORITHM_PARAMETER} does not take it"))?;
+        exec::run("ip", &["-n", &node.id, "link", "del", "bat0"])?;
+        self.create(node)?;
+        let got = algorithm(&node.id)?;
+        if got != wanted {
+            bail!("bat0 runs {got} although {wanted} was asked for and written to {ALGORITHM_PARAMETER}");
+        }
+        Ok(())
     }
 
     fn configure(&self, node: &NodePlan) -> Result<()> {
@@ -55,11 +86,6 @@ impl Mesh {
         if !queues.is_empty() {
             exec::run_with_input("tc", &["-n", &node.id, "-batch", "-"], &queues)?;
         }
-        exec::run_with_input(
-            "ip",
-            &["-n", &node.id, "-batch", "-"],
-            &node.ip_batch(self.plan.algorithm),
-        )?;
         for words in &node.batctl {
             exec::batctl(&node.id, words)?;
         }
@@ -136,6 +162,15 @@ impl Drop for Mesh {
             crate::wait::say(&format!("while removing the mesh: {error:#}"));
         }
     }
+}
+
+/// The algorithm `bat0` of a node runs.
+fn algorithm(node: &str) -> Result<String> {
+    let text = exec::batctl(node, &["meshif", "bat0", "mesh_json"])?;
+    let mesh: serde_json::Value =
+        serde_json::from_str(&text).with_context(|| format!("batctl mesh_json printed {text:?}"))?;
+    let name = mesh["algo_name"].as_str().context("batctl mesh_json names no algorithm")?;
+    Ok(name.to_owned())
 }
 
 /// Whether a named network namespace exists.

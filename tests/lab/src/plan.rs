@@ -58,7 +58,8 @@ impl NodePlan {
         self.interfaces.first().map(|interface| interface.mac.as_str())
     }
 
-    /// Creates `bat0` and enslaves the hard interfaces, all still down; for `ip -n NODE -batch -`.
+    /// Creates `bat0` and enslaves the hard interfaces, all still down; for `ip -n NODE -batch -`. Some kernels
+    /// ignore the algorithm: see [`crate::mesh::Mesh::build`].
     #[must_use]
     pub fn ip_batch(&self, algorithm: Algorithm) -> String {
         let mut batch = String::from("link set lo up\n");
