@@ -14,6 +14,7 @@
 //! nothing is taken from another master; the mesh interfaces are independent of each other.
 
 pub mod apply;
+pub mod desired;
 pub mod kernel;
 pub mod knob;
 pub mod observed;

@@ -9,11 +9,19 @@ use std::time::Duration;
 
 use mesh_daemon::{ConfigError, Span, config, log};
 use mesh_proto::convert::limits;
-use mesh_proto::model::{IfName, MeshId};
+use mesh_proto::model::IfName;
 use mesh_transport::{TrustDomain, WorkloadApi, settings};
 use serde::Deserialize;
 
 use crate::ebpf::ProgramLog;
+
+pub mod member;
+pub mod mesh;
+pub mod values;
+
+pub use member::{Member, Select};
+pub use mesh::{Mesh, Vlan};
+pub use values::{Algorithm, GwMode, IsolationMark, Kbit, Millis, Pattern, Policy, Vid};
 
 /// All of it.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -22,7 +30,7 @@ use crate::ebpf::ProgramLog;
 pub struct Config {
     /// What the node is called.
     pub node: Node,
-    /// The mesh interfaces to observe, by name.
+    /// The mesh interfaces to observe and to manage, by name.
     pub mesh: BTreeMap<IfName, Mesh>,
     /// How often to look.
     pub collect: Collect,
@@ -48,14 +56,6 @@ pub struct Node {
     pub name: Option<String>,
     /// For people: a place, a roof, a district.
     pub site: String,
-}
-
-/// `[mesh.bat0]`
-#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Mesh {
-    /// Name of the mesh, the same on all its nodes; default: the interface's name.
-    pub name: Option<MeshId>,
 }
 
 /// `[collect]`
@@ -168,6 +168,17 @@ impl Config {
     /// [`InvalidConfig`], ready to be shown; the agent exits with 78.
     pub fn load(path: &Path) -> Result<Self, InvalidConfig> {
         config::load::<Self>(path)?.checked(path)
+    }
+
+    /// Changes whenever one of the mesh tables does, and only then: 64 hex digits. Comments and the order of keys are no
+    /// change; nor is a key of a later release that is not used.
+    ///
+    /// # Errors
+    /// None in practice: every value has a JSON form.
+    pub fn wish_digest(&self) -> Result<String, serde_json::Error> {
+        let canonical = serde_json::to_vec(&self.mesh)?;
+        let digest = ring::digest::digest(&ring::digest::SHA256, &canonical);
+        Ok(digest.as_ref().iter().map(|byte| format!("{byte:02x}")).collect())
     }
 
     fn checked(self, path: &Path) -> Result<Self, InvalidConfig> {
