@@ -48,6 +48,14 @@ pub enum RadioUse {
     Free,
     /// In a network of 802.11s or ad-hoc; which one is [`super::Setting::Radio`].
     Joined,
+    /// Free or joined, but another interface on the same radio keeps it on a frequency: it may be joined there, and in
+    /// another band where the radio can be in two.
+    Shared {
+        /// That interface, in words: `the access point wlan0-ap on the same radio`.
+        with: String,
+        /// Where it is.
+        frequency_mhz: u32,
+    },
     /// Another program's, in its words: `wpa_supplicant`, `an access point`, `a station`.
     Taken(String),
 }
