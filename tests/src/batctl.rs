@@ -3,8 +3,7 @@
 use std::collections::BTreeMap;
 
 use anyhow::{Context as _, Result};
-use mesh_lab::Lab;
-use serde_json::Value;
+use mesh_lab::{Lab, table};
 
 /// (node, hard interface, neighbor's address): a link's near end, as the collector's labels name it.
 pub type LinkEnd = (String, String, String);
@@ -16,19 +15,16 @@ pub type LinkEnd = (String, String, String);
 pub fn links(lab: &Lab, algorithm: &str) -> Result<BTreeMap<LinkEnd, f64>> {
     let mut links = BTreeMap::new();
     for node in &lab.topology().nodes {
-        let (table, metric) = if algorithm == "BATMAN_IV" {
+        let (name, metric) = if algorithm == "BATMAN_IV" {
             ("oj", "tq")
         } else {
             ("nj", "throughput")
         };
-        let text = lab.batctl(&node.id, &["meshif", "bat0", table])?;
-        let rows: Vec<Value> =
-            serde_json::from_str(&text).with_context(|| format!("batctl {table} printed {text:?}"))?;
-        for row in rows {
+        for row in table::rows(&node.id, "bat0", name)? {
             let field = |name: &str| row[name].as_str().map(str::to_owned);
             let neighbor = field("neigh_address").context("a row without neigh_address")?;
             // BATMAN_IV has a link's own quality in the entry of the neighbor as an originator.
-            if table == "oj" && field("orig_address").as_ref() != Some(&neighbor) {
+            if name == "oj" && field("orig_address").as_ref() != Some(&neighbor) {
                 continue;
             }
             let interface = field("hard_ifname").context("a row without hard_ifname")?;

@@ -88,7 +88,13 @@ impl Mesh {
             ));
         }
         for (number, node) in (1..).zip(NODES) {
-            within(node, &format!("ip link add {MESH} type batadv ra {algorithm}"));
+            let make = || {
+                within(node, &format!("ip link add {MESH} type batadv ra {algorithm}"));
+                Ok(())
+            };
+            make()
+                .and_then(|()| mesh_lab::mesh::ensure_algorithm(node, MESH, algorithm, make))
+                .expect("a mesh interface");
             within(
                 node,
                 &format!("batctl meshif {MESH} orig_interval {ORIGINATOR_INTERVAL_MS}"),
@@ -123,8 +129,7 @@ impl Mesh {
 
     /// Next hop and interface to each originator, as batctl has them.
     fn next_hops(node: &str) -> BTreeMap<MacAddr, (MacAddr, String)> {
-        let text = within(node, &format!("batctl meshif {MESH} oj"));
-        let table: Vec<Value> = serde_json::from_str(&text).expect("JSON");
+        let table = mesh_lab::table::rows(node, MESH, "oj").expect("a table");
         let best = table.iter().filter(|entry| entry["best"].as_bool() == Some(true));
         let text = |value: &Value| value.as_str().expect("a string").to_owned();
         let mac = |value: &Value| text(value).parse::<MacAddr>().expect("an address");

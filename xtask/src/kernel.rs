@@ -17,7 +17,12 @@ pub(crate) const DEFAULT: &str = "6.1";
 pub(crate) const SMOKE: &str = "6.12";
 
 /// A kernel by the version people know, and the suites of Debian that have it, the nearest first.
-const KNOWN: &[(&str, &[&str])] = &[("6.1", &["bookworm"]), ("6.12", &["trixie", "bookworm-backports"])];
+const KNOWN: &[(&str, &[&str])] = &[
+    ("5.10", &["bullseye"]),
+    ("6.1", &["bookworm"]),
+    ("6.12", &["trixie", "bookworm-backports"]),
+    ("7.2", &["sid", "forky"]),
+];
 
 /// A kernel to boot.
 #[derive(Debug, Clone)]
@@ -28,10 +33,14 @@ pub(crate) struct Kernel {
     pub(crate) image: PathBuf,
 }
 
-/// The versions that can be asked for. Older ones take a mesh interface's algorithm from elsewhere, so the lab
-/// cannot make theirs.
+/// The versions that can be asked for. What is lost on each is in `docs/kernels.md`.
 pub(crate) fn known() -> PossibleValuesParser {
-    PossibleValuesParser::new(KNOWN.iter().map(|(name, _)| *name))
+    PossibleValuesParser::new(all())
+}
+
+/// All of them, the oldest first.
+pub(crate) fn all() -> impl Iterator<Item = &'static str> {
+    KNOWN.iter().map(|(name, _)| *name)
 }
 
 /// Whether the running kernel has batman-adv: loaded, built in, or loadable.
@@ -92,8 +101,10 @@ fn fetch(paths: &Paths, suite: &str, name: &str, folder: &Path) -> Result<()> {
         bail!("{meta} there is no {name}")
     };
     let mut packages = vec![image.clone()];
-    // Newer releases have the modules in a package of their own.
-    packages.extend(suite.depends(image, "linux-modules-")?);
+    // Newer releases have the image, the modules and the list of what is built in, in packages of their own.
+    for part in ["linux-base-", "linux-binary-", "linux-modules-"] {
+        packages.extend(suite.depends(image, part)?);
+    }
     let partial = folder.with_extension("partial");
     crate::paths::fresh(&partial, &[])?;
     suite.unpack(&packages, &partial)?;
@@ -101,6 +112,15 @@ fn fetch(paths: &Paths, suite: &str, name: &str, folder: &Path) -> Result<()> {
         std::os::unix::fs::symlink("usr/lib", partial.join("lib"))?;
     }
     let release = release(&partial)?;
+    let (boot, beside) = (
+        partial.join("boot"),
+        partial.join("lib/modules").join(&release).join("vmlinuz"),
+    );
+    if beside.exists() {
+        // Where the older ones have it, and virtme-ng looks.
+        std::fs::create_dir_all(&boot)?;
+        std::fs::rename(&beside, boot.join(format!("vmlinuz-{release}")))?;
+    }
     let depmod = program("depmod").context("depmod is missing; install kmod")?;
     run(
         &depmod.to_string_lossy(),

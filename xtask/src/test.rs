@@ -25,7 +25,7 @@ pub(crate) struct Args {
     /// Run the VM's tests on these kernels, in full; default: 6.1 in full, and the smoke tests on 6.12.
     #[arg(long, value_parser = kernel::known())]
     kernel: Vec<String>,
-    /// Every kernel in full, and more cases for the property tests.
+    /// Every kernel in full (5.10, 6.1, 6.12, 7.2), and more cases for the property tests.
     #[arg(long)]
     full: bool,
     /// Only these of the VM's test files, such as `vm_lab`, and nothing on the host.
@@ -42,10 +42,10 @@ impl Args {
         if !self.kernel.is_empty() {
             return self.kernel.iter().map(|kernel| (kernel.clone(), true)).collect();
         }
-        vec![
-            (kernel::DEFAULT.to_owned(), true),
-            (kernel::SMOKE.to_owned(), self.full),
-        ]
+        if self.full {
+            return kernel::all().map(|kernel| (kernel.to_owned(), true)).collect();
+        }
+        vec![(kernel::DEFAULT.to_owned(), true), (kernel::SMOKE.to_owned(), false)]
     }
 }
 

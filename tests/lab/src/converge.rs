@@ -4,9 +4,10 @@ use std::collections::BTreeSet;
 
 use anyhow::{Context as _, Result};
 use serde::Deserialize;
+use serde_json::Value;
 
-use crate::exec;
 use crate::plan::Plan;
+use crate::table;
 use crate::topology::Topology;
 use crate::wait::Look;
 
@@ -31,23 +32,13 @@ pub struct Originator {
     pub throughput: Option<u64>,
 }
 
-/// Parses `batctl meshif bat0 oj`.
-///
-/// # Errors
-/// If it is not what batctl prints.
-pub fn parse_originators(json: &str) -> Result<Vec<Originator>> {
-    if json.trim().is_empty() {
-        return Ok(Vec::new());
-    }
-    serde_json::from_str(json).with_context(|| format!("batctl printed no originator table: {json}"))
-}
-
 /// The originator table of a node, by batctl.
 ///
 /// # Errors
 /// If batctl fails or prints something else.
 pub fn originators(node: &str) -> Result<Vec<Originator>> {
-    parse_originators(&exec::batctl(node, &["meshif", "bat0", "oj"])?)
+    let row = |row: &Value| Originator::deserialize(row).with_context(|| format!("{row} is no originator"));
+    table::rows(node, "bat0", "oj")?.iter().map(row).collect()
 }
 
 /// Whether each node has a selected route to each node it can reach by links, with a metric above zero.

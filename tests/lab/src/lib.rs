@@ -29,6 +29,7 @@ pub mod metrics;
 pub mod plan;
 pub mod processes;
 pub mod run;
+pub mod table;
 pub mod topology;
 pub mod wait;
 

@@ -50,8 +50,9 @@ impl Mesh {
             let what = || format!("cannot set up node {}", node.id);
             mesh.create(node).with_context(what)?;
             if i == 0 {
-                // One answer is all nodes': they share the kernel.
-                mesh.ensure_algorithm(node).with_context(what)?;
+                // One answer is all nodes': they share the kernel, and the parameter stays written.
+                let make = || mesh.create(node);
+                ensure_algorithm(&node.id, "bat0", &mesh.plan.algorithm.to_string(), make).with_context(what)?;
             }
             mesh.configure(node).with_context(what)?;
         }
@@ -61,24 +62,6 @@ impl Mesh {
     fn create(&self, node: &NodePlan) -> Result<()> {
         let batch = node.ip_batch(self.plan.algorithm);
         exec::run_with_input("ip", &["-n", &node.id, "-batch", "-"], &batch).map(drop)
-    }
-
-    /// Older kernels ignore the algorithm that `ip` asks for and take it from a module parameter: found out by
-    /// reading back, and made anew once the parameter is written. It stays written for the nodes that follow.
-    fn ensure_algorithm(&self, node: &NodePlan) -> Result<()> {
-        let wanted = self.plan.algorithm.to_string();
-        if algorithm(&node.id)? == wanted {
-            return Ok(());
-        }
-        std::fs::write(ALGORITHM_PARAMETER, &wanted)
-            .with_context(|| format!("this kernel has no {wanted}: {ALGORITHM_PARAMETER} does not take it"))?;
-        exec::run("ip", &["-n", &node.id, "link", "del", "bat0"])?;
-        self.create(node)?;
-        let got = algorithm(&node.id)?;
-        if got != wanted {
-            bail!("bat0 runs {got} although {wanted} was asked for and written to {ALGORITHM_PARAMETER}");
-        }
-        Ok(())
     }
 
     fn configure(&self, node: &NodePlan) -> Result<()> {
@@ -164,13 +147,35 @@ impl Drop for Mesh {
     }
 }
 
-/// The algorithm `bat0` of a node runs.
-fn algorithm(node: &str) -> Result<String> {
-    let text = exec::batctl(node, &["meshif", "bat0", "mesh_json"])?;
-    let mesh: serde_json::Value =
+/// Sees to it that a mesh interface just made runs the algorithm that was asked for.
+///
+/// Older kernels ignore what `ip` asks for and take it from a module parameter: found out by reading back; then the
+/// parameter is written, the interface deleted, and `make` called to make it anew.
+///
+/// # Errors
+/// If the kernel does not have the algorithm.
+pub fn ensure_algorithm(node: &str, mesh: &str, wanted: &str, make: impl Fn() -> Result<()>) -> Result<()> {
+    if algorithm(node, mesh)? == wanted {
+        return Ok(());
+    }
+    std::fs::write(ALGORITHM_PARAMETER, wanted)
+        .with_context(|| format!("this kernel has no {wanted}: {ALGORITHM_PARAMETER} does not take it"))?;
+    exec::run("ip", &["-n", node, "link", "del", mesh])?;
+    make()?;
+    let got = algorithm(node, mesh)?;
+    if got != wanted {
+        bail!("{mesh} runs {got} although {wanted} was asked for and written to {ALGORITHM_PARAMETER}");
+    }
+    Ok(())
+}
+
+/// The algorithm a mesh interface runs.
+fn algorithm(node: &str, mesh: &str) -> Result<String> {
+    let text = exec::batctl(node, &["meshif", mesh, "mesh_json"])?;
+    let info: serde_json::Value =
         serde_json::from_str(&text).with_context(|| format!("batctl mesh_json printed {text:?}"))?;
-    let name = mesh["algo_name"].as_str().context("batctl mesh_json names no algorithm")?;
-    Ok(name.to_owned())
+    let name = info["algo_name"].as_str();
+    Ok(name.context("batctl mesh_json names no algorithm")?.to_owned())
 }
 
 /// Whether a named network namespace exists.
