@@ -4,4 +4,7 @@
 
 pub mod batadv;
 pub mod ethtool;
+mod extack;
 pub mod link;
+mod listen;
+pub mod nl80211;

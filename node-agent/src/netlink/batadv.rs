@@ -1,7 +1,7 @@
 //! Generic-netlink family `batadv`, version 1 (`include/uapi/linux/batman_adv.h`).
 //!
 //! In the shape of the `rust-netlink` family crates, so that it can become one: [`BatadvMessage`] is what travels,
-//! [`BatadvHandle`] asks, and each table has a module with the entry it yields. Nothing of Echolot is used but
+//! [`BatadvHandle`] asks and sets, [`ConfigEvents`] hears what others set, and each table has a module with the entry it yields. Nothing of Echolot is used but
 //! [`MacAddr`].
 //!
 //! Invariants: nothing from the kernel panics; an attribute this release does not know, or whose length is not the one
@@ -21,9 +21,11 @@
 
 mod attr;
 mod bla;
+mod change;
 mod command;
 mod dat;
 mod error;
+mod events;
 mod gateway;
 mod handle;
 mod hard_interface;
@@ -35,6 +37,7 @@ mod originator;
 mod table;
 mod translation;
 mod value;
+mod vlan;
 
 pub use mesh_proto::model::MacAddr;
 
@@ -43,6 +46,7 @@ pub use bla::{BlaBackbone, BlaClaim};
 pub use command::BatadvCommand;
 pub use dat::DatEntry;
 pub use error::BatadvError;
+pub use events::{ConfigEvent, ConfigEvents};
 pub use gateway::Gateway;
 pub use handle::{BatadvHandle, new_connection};
 pub use hard_interface::HardInterface;
@@ -54,6 +58,7 @@ pub use originator::Originator;
 pub use table::{BatadvEntry, Dump, TableHandle};
 pub use translation::{GlobalEntry, LocalEntry, TtFlags};
 pub use value::{Flag, Value};
+pub use vlan::Vlan;
 
 #[cfg(test)]
 mod tests;

@@ -1,15 +1,34 @@
-//! Links: which interfaces there are, and which are members of which (rtnetlink; no privilege needed).
+//! Links: which interfaces there are, which are members of which, and how to make, change and remove them (rtnetlink;
+//! reading needs no privilege).
+//!
+//! Invariant: a list the kernel calls inconsistent is asked for again, so a link is not missed because another went.
 
+mod ask;
+mod change;
+mod events;
+
+use std::collections::BTreeSet;
 use std::future::Future;
 use std::io;
+use std::net::IpAddr;
 
-use futures_util::StreamExt;
 use mesh_proto::model::MacAddr;
-use netlink_packet_route::AddressFamily;
-use netlink_packet_route::link::{InfoKind, LinkAttribute, LinkExtentMask, LinkFlags, LinkInfo, LinkMessage};
+use netlink_packet_core::{NLM_F_DUMP, NLM_F_REQUEST};
+use netlink_packet_route::address::{AddressAttribute, AddressMessage};
+use netlink_packet_route::link::{
+    InfoData, InfoKind, InfoVlan, LinkAttribute, LinkExtentMask, LinkFlags, LinkInfo, LinkLayerType, LinkMessage,
+    VlanProtocol,
+};
+use netlink_packet_route::{AddressFamily, RouteNetlinkMessage};
+use netlink_proto::sys::AsyncSocket as _;
+
+use super::extack;
+
+pub use change::LinkChange;
+pub use events::{LinkEvent, LinkEvents};
 
 /// One interface.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Link {
     /// Index; not used twice by a network namespace before the numbers run out.
     pub ifindex: u32,
@@ -25,21 +44,32 @@ pub struct Link {
     pub kind: Option<String>,
     /// Set up by the administrator.
     pub up: bool,
+    /// It carries Ethernet frames to somewhere else than itself.
+    pub ethernet: bool,
+    /// Index of the interface it is on top of, in the same network namespace.
+    pub parent: Option<u32>,
+    /// Its tag of 802.1Q, if it is a VLAN.
+    pub vlan: Option<u16>,
 }
 
-/// Why links could not be listed.
+/// Why the kernel did not answer about links, or did not do as told.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum LinkError {
-    /// The kernel refused.
-    #[error("asking for links failed in the kernel")]
-    Kernel(#[source] io::Error),
+    /// It refused.
+    #[error("the kernel refused: {source}")]
+    Kernel {
+        /// Number of the error.
+        errno: i32,
+        /// In the kernel's words.
+        source: io::Error,
+    },
     /// The connection's task has ended.
     #[error("the netlink connection is gone: open a new one")]
     Disconnected,
 }
 
-/// Asks for links over one connection. Cheap to clone.
+/// Asks for links, and changes them, over one connection. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct LinkHandle {
     route: rtnetlink::Handle,
@@ -48,46 +78,53 @@ pub struct LinkHandle {
 /// Opens a socket in the network namespace of this thread. The first part is the connection's task: spawn it; it ends
 /// with the last handle. Needs a tokio runtime with I/O.
 pub fn new_connection() -> io::Result<(impl Future<Output = ()> + Send, LinkHandle)> {
-    let (connection, route, _unsolicited) = rtnetlink::new_connection()?;
+    let (mut connection, route, _unsolicited) = rtnetlink::new_connection()?;
+    // Without these the end of an answer and the end of the connection look alike.
+    connection.set_forward_done(true);
+    connection.set_forward_ack(true);
+    extack::enable(connection.socket_mut().socket_ref())?;
     Ok((connection, LinkHandle { route }))
 }
 
 impl LinkHandle {
-    /// Every link. While interfaces come and go the kernel may leave out one that exists: ask [`LinkHandle::by_name`]
-    /// before believing that it does not.
+    /// Every link. While interfaces come and go all the time the kernel may leave out one that exists: ask
+    /// [`LinkHandle::by_name`] before believing that it does not.
     pub async fn list(&self) -> Result<Vec<Link>, LinkError> {
-        let request = self
-            .route
-            .link()
-            .get()
-            .set_filter_mask(AddressFamily::Unspec, vec![LinkExtentMask::SkipStats]);
-        let mut replies = std::pin::pin!(request.execute());
-        let mut links = Vec::new();
-        while let Some(reply) = replies.next().await {
-            links.extend(Link::from_message(reply.map_err(LinkError::new)?));
-        }
-        Ok(links)
+        let mut message = LinkMessage::default();
+        message.header.interface_family = AddressFamily::Unspec;
+        message.attributes = vec![LinkAttribute::ExtMask(vec![LinkExtentMask::SkipStats])];
+        let answer = self.dump(&RouteNetlinkMessage::GetLink(message)).await?;
+        Ok(answer.into_iter().filter_map(Link::from_answer).collect())
     }
 
     /// The link of that name, if there is one.
     pub async fn by_name(&self, ifname: &str) -> Result<Option<Link>, LinkError> {
-        let request = self.route.link().get().match_name(ifname.to_owned());
-        let mut replies = std::pin::pin!(request.execute());
-        match replies.next().await {
-            Some(Ok(message)) => Ok(Link::from_message(message)),
-            // The kernel answers each such question, if only with an error.
-            None => Err(LinkError::Disconnected),
-            Some(Err(rtnetlink::Error::NetlinkError(error))) if error.raw_code() == -libc::ENODEV => Ok(None),
-            Some(Err(error)) => Err(LinkError::new(error)),
+        let mut message = LinkMessage::default();
+        message.attributes = vec![LinkAttribute::IfName(ifname.to_owned())];
+        match self.ask(RouteNetlinkMessage::GetLink(message), NLM_F_REQUEST).await {
+            Ok(answer) => Ok(answer.messages.into_iter().find_map(Link::from_answer)),
+            Err(LinkError::Kernel {
+                errno: libc::ENODEV, ..
+            }) => Ok(None),
+            Err(error) => Err(error),
         }
     }
-}
 
-impl LinkError {
-    fn new(error: rtnetlink::Error) -> Self {
-        match error {
-            rtnetlink::Error::NetlinkError(error) => Self::Kernel(error.to_io()),
-            _ => Self::Disconnected,
+    /// Indices of the interfaces that carry IP addresses, those aside that the kernel gives itself (link-local IPv6).
+    pub async fn with_addresses(&self) -> Result<BTreeSet<u32>, LinkError> {
+        let request = RouteNetlinkMessage::GetAddress(AddressMessage::default());
+        let answer = self.dump(&request).await?;
+        Ok(answer.into_iter().filter_map(carrier).collect())
+    }
+
+    async fn dump(&self, request: &RouteNetlinkMessage) -> Result<Vec<RouteNetlinkMessage>, LinkError> {
+        let mut tries = 0;
+        loop {
+            let answer = self.ask(request.clone(), NLM_F_REQUEST | NLM_F_DUMP).await?;
+            tries += 1;
+            if !answer.interrupted || tries > ask::RETRIES {
+                return Ok(answer.messages);
+            }
         }
     }
 }
@@ -96,14 +133,13 @@ impl Link {
     /// `None`: it has no name, so it is no interface.
     fn from_message(message: LinkMessage) -> Option<Self> {
         let mut ifname = None;
+        let mut elsewhere = false;
         let mut link = Self {
             ifindex: message.header.index,
-            ifname: String::new(),
-            address: None,
-            mtu: None,
-            master: None,
-            kind: None,
             up: message.header.flags.contains(LinkFlags::Up),
+            ethernet: message.header.link_layer_type == LinkLayerType::Ether
+                && !message.header.flags.contains(LinkFlags::Loopback),
+            ..Self::default()
         };
         for attribute in message.attributes {
             match attribute {
@@ -111,12 +147,35 @@ impl Link {
                 LinkAttribute::Address(bytes) => link.address = MacAddr::from_slice(&bytes),
                 LinkAttribute::Mtu(mtu) => link.mtu = Some(mtu),
                 LinkAttribute::Controller(master) => link.master = Some(master),
-                LinkAttribute::LinkInfo(infos) => link.kind = infos.into_iter().find_map(kind),
+                LinkAttribute::Link(parent) => link.parent = Some(parent),
+                LinkAttribute::LinkNetNsId(_) => elsewhere = true,
+                LinkAttribute::LinkInfo(infos) => link.made_as(infos),
                 _ => {}
             }
         }
+        if elsewhere {
+            link.parent = None;
+        }
         link.ifname = ifname?;
         Some(link)
+    }
+
+    fn from_answer(message: RouteNetlinkMessage) -> Option<Self> {
+        match message {
+            RouteNetlinkMessage::NewLink(link) => Self::from_message(link),
+            _ => None,
+        }
+    }
+
+    fn made_as(&mut self, infos: Vec<LinkInfo>) {
+        for info in infos {
+            match info {
+                LinkInfo::Kind(InfoKind::Other(kind)) => self.kind = Some(kind),
+                LinkInfo::Kind(kind) => self.kind = Some(kind.to_string()),
+                LinkInfo::Data(InfoData::Vlan(data)) => self.vlan = tag(&data),
+                _ => {}
+            }
+        }
     }
 
     /// A mesh interface.
@@ -125,12 +184,27 @@ impl Link {
     }
 }
 
-fn kind(info: LinkInfo) -> Option<String> {
-    match info {
-        LinkInfo::Kind(InfoKind::Other(kind)) => Some(kind),
-        LinkInfo::Kind(kind) => Some(kind.to_string()),
-        _ => None,
+/// Of 802.1Q alone; batman-adv knows no other tags.
+fn tag(data: &[InfoVlan]) -> Option<u16> {
+    let other = |info: &InfoVlan| matches!(info, InfoVlan::Protocol(protocol) if *protocol != VlanProtocol::Ieee8021Q);
+    if data.iter().any(other) {
+        return None;
     }
+    data.iter().find_map(|info| match info {
+        InfoVlan::Id(vid) => Some(*vid),
+        _ => None,
+    })
+}
+
+/// The interface an address is on.
+fn carrier(message: RouteNetlinkMessage) -> Option<u32> {
+    let RouteNetlinkMessage::NewAddress(message) = message else {
+        return None;
+    };
+    let own = message.attributes.iter().any(|attribute| {
+        matches!(attribute, AddressAttribute::Address(IpAddr::V6(address)) if address.is_unicast_link_local())
+    });
+    (!own).then_some(message.header.index)
 }
 
 #[cfg(test)]

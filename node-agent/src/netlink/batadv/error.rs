@@ -1,6 +1,7 @@
 //! How a question to the family can fail.
 
 use super::BatadvCommand;
+use crate::netlink::extack;
 
 /// Why the kernel gave no answer.
 #[derive(Debug, thiserror::Error)]
@@ -18,16 +19,18 @@ pub enum BatadvError {
     /// `ENOENT`: the mesh interface has no active member, so its tables cannot be asked for.
     #[error("{0:?}: the mesh interface has no active member; add one and bring it up")]
     NoActiveMember(BatadvCommand),
+    /// `ENOENT`: no interface with that tag is on top of the mesh interface.
+    #[error("{0:?}: no such VLAN on the mesh interface")]
+    NoSuchVlan(BatadvCommand),
     /// `EOPNOTSUPP`: not compiled in.
     #[error("{0:?}: not compiled into this kernel's batman-adv")]
     Unsupported(BatadvCommand),
     /// Any other error of the kernel.
-    #[error("{command:?} failed in the kernel")]
+    #[error("{command:?} failed in the kernel: {source}")]
     Kernel {
         /// What was asked.
         command: BatadvCommand,
         /// What the kernel said.
-        #[source]
         source: std::io::Error,
     },
     /// The answer lacks what makes it one.
@@ -39,15 +42,18 @@ pub enum BatadvError {
 }
 
 impl BatadvError {
-    pub(super) fn from_errno(command: BatadvCommand, error: i32) -> Self {
+    pub(super) fn from_errno(command: BatadvCommand, error: i32, text: Option<&str>) -> Self {
         match error.abs() {
             libc::EPERM | libc::EACCES => Self::Denied(command),
             libc::ENODEV => Self::NoSuchInterface(command),
+            libc::ENOENT if matches!(command, BatadvCommand::GetVlan | BatadvCommand::SetVlan) => {
+                Self::NoSuchVlan(command)
+            }
             libc::ENOENT => Self::NoActiveMember(command),
             libc::EOPNOTSUPP => Self::Unsupported(command),
             errno => Self::Kernel {
                 command,
-                source: std::io::Error::from_raw_os_error(errno),
+                source: extack::source(errno, text),
             },
         }
     }

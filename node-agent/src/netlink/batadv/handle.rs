@@ -5,8 +5,9 @@ use std::io;
 
 use futures_util::StreamExt;
 use genetlink::{GenetlinkError, GenetlinkHandle};
-use netlink_packet_core::{NLM_F_DUMP, NLM_F_DUMP_INTR, NLM_F_REQUEST, NetlinkMessage, NetlinkPayload};
+use netlink_packet_core::{NLM_F_ACK, NLM_F_DUMP, NLM_F_DUMP_INTR, NLM_F_REQUEST, NetlinkMessage, NetlinkPayload};
 use netlink_packet_generic::GenlMessage;
+use netlink_proto::sys::AsyncSocket as _;
 
 use super::mesh::MeshHandle;
 use super::table::TableHandle;
@@ -14,6 +15,7 @@ use super::{
     BatadvCommand, BatadvError, BatadvMessage, BlaBackbone, BlaClaim, DatEntry, Gateway, GlobalEntry, HardInterface,
     LocalEntry, McastFlags, Neighbor, Originator,
 };
+use crate::netlink::extack;
 
 /// Asks the kernel over one shared connection. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -37,6 +39,8 @@ pub fn new_connection() -> io::Result<(impl Future<Output = ()> + Send, BatadvHa
     let (mut connection, genl, _unsolicited) = genetlink::new_connection()?;
     // Without it the end of a dump and the end of the connection look alike, and errors at a dump's end are lost.
     connection.set_forward_done(true);
+    connection.set_forward_ack(true);
+    extack::enable(connection.socket_mut().socket_ref())?;
     Ok((connection, BatadvHandle { genl }))
 }
 
@@ -111,10 +115,20 @@ impl BatadvHandle {
         }
     }
 
+    /// Asks for something; `dump`: for all there is of it.
     pub(super) async fn ask(&self, message: BatadvMessage, dump: bool) -> Result<Answer, BatadvError> {
+        self.exchange(message, if dump { NLM_F_DUMP } else { 0 }).await
+    }
+
+    /// Changes something; returns when the kernel has acknowledged it.
+    pub(super) async fn change(&self, message: BatadvMessage) -> Result<(), BatadvError> {
+        self.exchange(message, NLM_F_ACK).await.map(drop)
+    }
+
+    async fn exchange(&self, message: BatadvMessage, flags: u16) -> Result<Answer, BatadvError> {
         let command = message.command;
         let mut request = NetlinkMessage::from(GenlMessage::from_payload(message));
-        request.header.flags = NLM_F_REQUEST | if dump { NLM_F_DUMP } else { 0 };
+        request.header.flags = NLM_F_REQUEST | flags;
         let mut genl = self.genl.clone();
         let mut replies = genl
             .request(request)
@@ -130,17 +144,19 @@ impl BatadvHandle {
             answer.interrupted |= reply.header.flags & NLM_F_DUMP_INTR != 0;
             match reply.payload {
                 NetlinkPayload::InnerMessage(message) => {
-                    ended |= !dump;
+                    ended |= flags == 0;
                     answer.messages.push(message.payload);
                 }
                 // Errors that appear in the middle of a dump come with its end.
                 NetlinkPayload::Done(done) if done.code < 0 => {
-                    return Err(BatadvError::from_errno(command, done.code));
+                    return Err(BatadvError::from_errno(command, done.code, None));
                 }
                 NetlinkPayload::Done(_) => ended = true,
                 NetlinkPayload::Error(error) if error.raw_code() != 0 => {
-                    return Err(BatadvError::from_errno(command, error.raw_code()));
+                    let text = extack::text(&error);
+                    return Err(BatadvError::from_errno(command, error.raw_code(), text.as_deref()));
                 }
+                NetlinkPayload::Error(_acknowledged) => ended = true,
                 _ => {}
             }
         }
@@ -156,7 +172,7 @@ fn unanswered(command: BatadvCommand, error: GenetlinkError) -> BatadvError {
     match error {
         GenetlinkError::NetlinkError(error) => match error.raw_os_error() {
             Some(libc::ENOENT) => BatadvError::FamilyMissing,
-            Some(errno) => BatadvError::from_errno(command, errno),
+            Some(errno) => BatadvError::from_errno(command, errno, None),
             None => BatadvError::Kernel { command, source: error },
         },
         GenetlinkError::ProtocolError(_) | GenetlinkError::NoMessageReceived => BatadvError::Disconnected,

@@ -33,8 +33,32 @@ pub struct Mesh {
     pub gw_bandwidth_down: Option<u32>,
     /// 100 kbit/s; means something to servers only.
     pub gw_bandwidth_up: Option<u32>,
-    /// When a client changes its gateway.
+    /// When a client changes its gateway; algorithms without gateways have none.
     pub gw_sel_class: Option<u32>,
+    /// 0 or 1: OGMs travel together.
+    pub aggregated_ogms: Option<u8>,
+    /// 0 or 1: wireless clients do not reach each other.
+    pub ap_isolation: Option<u8>,
+    /// Mark of packets to isolate.
+    pub isolation_mark: Option<u32>,
+    /// Bits of the mark that matter.
+    pub isolation_mask: Option<u32>,
+    /// 0 or 1: several ways are used at once.
+    pub bonding: Option<u8>,
+    /// 0 or 1; where it is compiled in.
+    pub bridge_loop_avoidance: Option<u8>,
+    /// 0 or 1; where it is compiled in.
+    pub distributed_arp_table: Option<u8>,
+    /// 0 or 1.
+    pub fragmentation: Option<u8>,
+    /// Bits; kernels with batman-adv debugging only.
+    pub log_level: Option<u32>,
+    /// 0 or 1: multicast goes everywhere; where multicast is compiled in.
+    pub multicast_forceflood: Option<u8>,
+    /// Most receivers of a multicast frame sent as unicast; where multicast is compiled in.
+    pub multicast_fanout: Option<u32>,
+    /// 0 or 1; releases before 2025.4 with network coding compiled in.
+    pub network_coding: Option<u8>,
     /// Every other attribute, as it came.
     pub others: Vec<BatadvAttr>,
 }
@@ -89,6 +113,18 @@ impl Mesh {
                 BatadvAttr::GwBandwidthDown(value) => mesh.gw_bandwidth_down = Some(value),
                 BatadvAttr::GwBandwidthUp(value) => mesh.gw_bandwidth_up = Some(value),
                 BatadvAttr::GwSelClass(value) => mesh.gw_sel_class = Some(value),
+                BatadvAttr::AggregatedOgmsEnabled(value) => mesh.aggregated_ogms = Some(value),
+                BatadvAttr::ApIsolationEnabled(value) => mesh.ap_isolation = Some(value),
+                BatadvAttr::IsolationMark(value) => mesh.isolation_mark = Some(value),
+                BatadvAttr::IsolationMask(value) => mesh.isolation_mask = Some(value),
+                BatadvAttr::BondingEnabled(value) => mesh.bonding = Some(value),
+                BatadvAttr::BridgeLoopAvoidanceEnabled(value) => mesh.bridge_loop_avoidance = Some(value),
+                BatadvAttr::DistributedArpTableEnabled(value) => mesh.distributed_arp_table = Some(value),
+                BatadvAttr::FragmentationEnabled(value) => mesh.fragmentation = Some(value),
+                BatadvAttr::LogLevel(value) => mesh.log_level = Some(value),
+                BatadvAttr::MulticastForcefloodEnabled(value) => mesh.multicast_forceflood = Some(value),
+                BatadvAttr::MulticastFanout(value) => mesh.multicast_fanout = Some(value),
+                BatadvAttr::NetworkCodingEnabled(value) => mesh.network_coding = Some(value),
                 other => mesh.others.push(other),
             }
         }

@@ -101,7 +101,11 @@ fn recorded_settings_read_as_batctl_reads_them() {
     for recording in recordings() {
         let table = &recording.tables["mesh"];
         let message = parse(table.command, &unhex(&table.messages[0])).unwrap();
-        let ours = Mesh::from_attributes(message.attributes).unwrap().batctl();
+        let mesh = Mesh::from_attributes(message.attributes).unwrap();
+        let left: Vec<_> = mesh.others.iter().map(netlink_packet_core::Nla::kind).collect();
+        // BLA_CRC, MCAST_FLAGS and MCAST_FLAGS_PRIV: not settings.
+        assert!(left.iter().all(|kind| [34, 38, 39].contains(kind)), "a setting is not read: {left:?}");
+        let ours = mesh.batctl();
         for (key, value) in ours.as_object().unwrap() {
             assert_eq!(value, &table.batctl[key], "{key}");
         }
@@ -170,6 +174,27 @@ fn a_vlan_id_is_read_by_its_length() {
         assert_eq!(VlanId::parse(&bytes), expected);
     }
     assert_eq!(VlanId(5).value_len(), 2);
+}
+
+#[test]
+fn a_vlan_is_known_without_its_tag_bit() {
+    let attributes = vec![
+        BatadvAttr::MeshIfindex(7),
+        BatadvAttr::Vlanid(VlanId(0x800a)),
+        BatadvAttr::ApIsolationEnabled(1),
+    ];
+    let vlan = Vlan::from_attributes(attributes).unwrap();
+    assert_eq!((vlan.vid, vlan.ap_isolation), (10, Some(1)));
+    assert_eq!(Vlan::from_attributes(vec![BatadvAttr::ApIsolationEnabled(1)]), None);
+}
+
+#[test]
+fn errors_are_told_apart_by_what_was_asked() {
+    let error = |command| BatadvError::from_errno(command, -libc::ENOENT, None);
+    assert!(matches!(error(BatadvCommand::SetVlan), BatadvError::NoSuchVlan(_)));
+    assert!(matches!(error(BatadvCommand::GetNeighbors), BatadvError::NoActiveMember(_)));
+    let refused = BatadvError::from_errno(BatadvCommand::SetMesh, -libc::ERANGE, Some("integer out of range"));
+    assert!(refused.to_string().contains("integer out of range"), "{refused}");
 }
 
 fn mac() -> impl Strategy<Value = MacAddr> {
