@@ -14,11 +14,18 @@
 //! nothing is taken from another master; the mesh interfaces are independent of each other.
 
 pub mod apply;
+pub mod confirm;
 pub mod desired;
+pub mod keeper;
 pub mod kernel;
 pub mod knob;
+pub mod ledger;
 pub mod observed;
+pub mod owner;
 pub mod plan;
+pub mod radio;
+#[cfg(test)]
+pub(crate) mod sim;
 pub mod state;
 pub mod text;
 
