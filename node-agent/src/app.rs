@@ -131,6 +131,7 @@ impl App {
                 .enabled
                 .then(|| block_in_place(|| Probes::load(&probe_config(&config)))),
             identity: identity.as_ref().map(IdentitySource::watch),
+            managed: None,
         };
 
         let mut tasks = JoinSet::new();

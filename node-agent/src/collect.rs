@@ -19,7 +19,7 @@ use mesh_proto::model::IfName;
 
 use crate::netlink::batadv::{BatadvError, Dump};
 use crate::netlink::link::Link;
-use crate::sample::{Fault, MeshSample, Read, Sample};
+use crate::sample::{Fault, GatewayGlance, Glance, MeshSample, Read, Sample};
 use faults::Faults;
 use sockets::Sockets;
 
@@ -54,6 +54,26 @@ impl Collector {
         };
         self.faults.report(&sample);
         sample
+    }
+
+    /// A look at the gateways of these mesh interfaces alone, by their indexes as of the last sample. What goes wrong is
+    /// left for the next sample to name.
+    pub async fn glance(&self, meshes: &BTreeMap<IfName, u32>) -> Glance {
+        let mut glance = Glance {
+            boottime_ns: host::boottime_ns(),
+            ..Glance::default()
+        };
+        let Some(sockets) = &self.sockets else {
+            return glance;
+        };
+        for (name, ifindex) in meshes {
+            let seen = GatewayGlance {
+                gateways: table(sockets.batadv.gateways().dump(*ifindex)).await,
+                originators: table(sockets.batadv.originators().dump(*ifindex)).await,
+            };
+            glance.meshes.insert(name.clone(), seen);
+        }
+        glance
     }
 
     async fn meshes(&mut self) -> BTreeMap<IfName, Read<MeshSample>> {

@@ -15,15 +15,17 @@ mod names;
 mod neighbors;
 mod routes;
 mod settings;
+mod silence;
 mod sources;
 mod tables;
 mod traffic;
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use mesh_proto::model::{IfName, MeshId, MeshView, ProbeStatus, Record};
 
-use crate::sample::Sample;
+use crate::sample::{Glance, Sample};
 use mesh::MeshState;
 
 pub use incarnation::counters_incarnation;
@@ -81,6 +83,37 @@ pub fn derive(state: &mut State, sample: &Sample, config: &Config) -> Derived {
     }
     derived.records.sort_by_key(|record| record.boottime_ns);
     derived
+}
+
+/// Takes a look at the selected gateways into account. Only mesh interfaces whose gateway fell silent, or was heard or
+/// given up, are among the views.
+pub fn glance(state: &mut State, glance: &Glance) -> Derived {
+    let mut derived = Derived::default();
+    for (name, seen) in &glance.meshes {
+        let view = state
+            .meshes
+            .get_mut(name)
+            .and_then(|mesh| mesh.glance(name, seen, glance.boottime_ns, &mut derived.records));
+        derived.meshes.extend(view.map(|view| (name.clone(), view)));
+    }
+    derived
+}
+
+// === impl State ===
+
+impl State {
+    /// How soon the selected gateways are to be looked at; `None`: there are none.
+    pub fn glance_after(&self) -> Option<Duration> {
+        self.meshes.values().filter_map(MeshState::glance_after).min()
+    }
+
+    /// The mesh interfaces with a selected gateway, and their indexes.
+    pub fn with_gateways(&self) -> BTreeMap<IfName, u32> {
+        let selected = self.meshes.iter().filter(|(_, mesh)| mesh.glance_after().is_some());
+        selected
+            .filter_map(|(name, mesh)| Some((name.clone(), mesh.ifindex()?)))
+            .collect()
+    }
 }
 
 #[cfg(test)]

@@ -3,23 +3,27 @@
 //! The one owner of the probes, of the netlink sockets and of what derive remembers. Snapshots are published latest-wins:
 //! who is slow sees fewer of them. Records go into a bounded queue; what does not fit is dropped and counted here.
 //!
+//! In between it looks at the selected gateways alone, so that one that falls silent is noticed soon; and what others in
+//! this process know better (the mesh interfaces it manages) is published as soon as they say it, without a look.
+//!
 //! The probes vouch for themselves every few seconds, whatever the interval: without that they stop counting, so that
 //! a dead agent costs no packet anything.
 
 mod frames;
 
 use std::collections::BTreeMap;
+use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-use mesh_proto::model::{IfName, ProbeStatus, Record, Snapshot, SvidStatus};
+use mesh_proto::model::{Event, IfName, Managed, MeshView, ProbeStatus, Record, Snapshot, SvidStatus};
 use mesh_transport::IdentityStatus;
 use tokio::sync::{mpsc, watch};
-use tokio::time::{Interval, MissedTickBehavior, interval};
+use tokio::time::{Instant, Interval, MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 
 use crate::collect::Collector;
-use crate::derive::{self, derive};
+use crate::derive::{self, Derived, derive};
 use crate::ebpf::{ProbeState, Probes, ROUTES, RouteChange, RouteChanges, RouteLosses, VOUCHED_FOR};
 use crate::sample::{Fault, ProbeSwitches, ProbedSwitch, Read, Sample};
 use frames::Frames;
@@ -42,6 +46,8 @@ pub struct Observer {
     pub probes: Option<Probes>,
     /// The agent's own certificate; `None`: it reports to nobody.
     pub identity: Option<watch::Receiver<IdentityStatus>>,
+    /// The mesh interfaces this agent manages; `None`: it only looks.
+    pub managed: Option<watch::Receiver<BTreeMap<IfName, Managed>>>,
 }
 
 /// Where it goes.
@@ -63,6 +69,8 @@ struct Observing {
     switched: BTreeMap<u32, u64>,
     changes: Vec<RouteChange>,
     dropped: u64,
+    /// When to look at the selected gateways; `None`: there are none.
+    glance_at: Option<Instant>,
 }
 
 impl Observer {
@@ -81,13 +89,19 @@ impl Observer {
             switched: BTreeMap::new(),
             changes: Vec::new(),
             dropped: 0,
+            glance_at: None,
         };
         loop {
-            // Cancel-safe: ticks are, and `next` keeps in the ring what it has not handed over.
+            // Cancel-safe: ticks are, `next` keeps in the ring what it has not handed over, and a change of what is
+            // managed is marked as seen only when it is read.
             tokio::select! {
                 () = stop.cancelled() => return,
                 _ = heartbeat.tick() => vouch(&mut observing.observer.probes),
                 _ = look.tick() => observing.look(&outputs, &mut heartbeat, &stop).await,
+                () = until(observing.glance_at) => observing.glance(&outputs, &mut heartbeat, &stop).await,
+                () = changed(&mut observing.observer.managed) => {
+                    publish_managed(&mut observing.observer.managed, &outputs);
+                }
                 read = next(&mut ring, &mut observing.changes) => observing.gathered(read, &mut ring),
             }
         }
@@ -105,7 +119,13 @@ impl Observing {
     }
 
     async fn look(&mut self, outputs: &Outputs, heartbeat: &mut Interval, stop: &CancellationToken) {
-        let Some(mut sample) = self.sample(heartbeat, stop).await else {
+        let Observer {
+            collector,
+            probes,
+            managed,
+            ..
+        } = &mut self.observer;
+        let Some(mut sample) = attended(collector.sample(), probes, managed, outputs, heartbeat, stop).await else {
             return;
         };
         self.probe(&mut sample);
@@ -120,28 +140,42 @@ impl Observing {
                 .identity
                 .as_ref()
                 .and_then(|identity| svid(&identity.borrow())),
-            managed: BTreeMap::new(),
+            managed: latest(&mut self.observer.managed),
         })));
-        for record in derived.records {
+        self.tell(derived.records, outputs);
+        self.glance_at = self.next_glance();
+    }
+
+    /// Looks at the selected gateways alone.
+    async fn glance(&mut self, outputs: &Outputs, heartbeat: &mut Interval, stop: &CancellationToken) {
+        let Observer {
+            collector,
+            probes,
+            managed,
+            ..
+        } = &mut self.observer;
+        let meshes = self.state.with_gateways();
+        let Some(glance) = attended(collector.glance(&meshes), probes, managed, outputs, heartbeat, stop).await else {
+            return;
+        };
+        let Derived { meshes, records, .. } = derive::glance(&mut self.state, &glance);
+        publish_views(meshes, outputs);
+        self.tell(records, outputs);
+        self.glance_at = self.next_glance();
+    }
+
+    fn next_glance(&self) -> Option<Instant> {
+        Some(Instant::now() + self.state.glance_after()?)
+    }
+
+    fn tell(&mut self, records: Vec<Record>, outputs: &Outputs) {
+        for record in records {
+            log(&record.event);
             if outputs.records.try_send(record).is_err() {
                 self.dropped += 1;
                 if self.dropped.is_power_of_two() {
                     tracing::warn!(dropped = self.dropped, "events are dropped: their queue is full");
                 }
-            }
-        }
-    }
-
-    /// A kernel that is slow to answer must not make the probes think that the agent is dead. `None`: told to stop.
-    async fn sample(&mut self, heartbeat: &mut Interval, stop: &CancellationToken) -> Option<Sample> {
-        let Observer { collector, probes, .. } = &mut self.observer;
-        let mut sample = std::pin::pin!(collector.sample());
-        loop {
-            // Cancel-safe: the sample goes on where it was.
-            tokio::select! {
-                sample = &mut sample => return Some(sample),
-                _ = heartbeat.tick() => vouch(probes),
-                () = stop.cancelled() => return None,
             }
         }
     }
@@ -240,6 +274,102 @@ impl Observing {
     }
 }
 
+/// A kernel that is slow to answer must not make the probes think that the agent is dead, nor keep to itself what others
+/// say. `None`: told to stop.
+async fn attended<T>(
+    work: impl Future<Output = T>,
+    probes: &mut Option<Probes>,
+    managed: &mut Option<watch::Receiver<BTreeMap<IfName, Managed>>>,
+    outputs: &Outputs,
+    heartbeat: &mut Interval,
+    stop: &CancellationToken,
+) -> Option<T> {
+    let mut work = std::pin::pin!(work);
+    loop {
+        // Cancel-safe: the work goes on where it was.
+        tokio::select! {
+            done = &mut work => return Some(done),
+            _ = heartbeat.tick() => vouch(probes),
+            () = changed(managed) => publish_managed(managed, outputs),
+            () = stop.cancelled() => return None,
+        }
+    }
+}
+
+async fn until(instant: Option<Instant>) {
+    match instant {
+        Some(instant) => tokio::time::sleep_until(instant).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Somebody said something new of what is managed.
+async fn changed(managed: &mut Option<watch::Receiver<BTreeMap<IfName, Managed>>>) {
+    if let Some(managed) = managed
+        && managed.changed().await.is_ok()
+    {
+        return;
+    }
+    // Nobody will say more.
+    std::future::pending().await
+}
+
+fn latest(managed: &mut Option<watch::Receiver<BTreeMap<IfName, Managed>>>) -> BTreeMap<IfName, Managed> {
+    managed
+        .as_mut()
+        .map(|managed| managed.borrow_and_update().clone())
+        .unwrap_or_default()
+}
+
+/// The last view once more, with what is managed now. Before the first view nothing is published.
+fn publish_managed(managed: &mut Option<watch::Receiver<BTreeMap<IfName, Managed>>>, outputs: &Outputs) {
+    let managed = latest(managed);
+    outputs.snapshots.send_if_modified(|snapshot| match snapshot {
+        Some(snapshot) if snapshot.managed != managed => {
+            Arc::make_mut(snapshot).managed = managed;
+            true
+        }
+        _ => false,
+    });
+}
+
+/// The last view once more, with these mesh interfaces as they are now.
+fn publish_views(meshes: BTreeMap<IfName, MeshView>, outputs: &Outputs) {
+    if meshes.is_empty() {
+        return;
+    }
+    outputs.snapshots.send_if_modified(|snapshot| match snapshot {
+        Some(snapshot) => {
+            Arc::make_mut(snapshot).meshes.extend(meshes);
+            true
+        }
+        None => false,
+    });
+}
+
+/// What somebody at the node should know without a collector.
+fn log(event: &Event) {
+    if let Event::GatewaySilent {
+        mesh_ifname,
+        orig_address,
+        silent,
+        given_up,
+        last_seen_msecs,
+    } = event
+    {
+        match (silent, given_up) {
+            (true, _) => tracing::warn!(
+                %mesh_ifname, %orig_address, last_seen_msecs,
+                "the selected gateway is silent; the kernel goes on using it for up to 200 s"
+            ),
+            (false, true) => tracing::info!(
+                %mesh_ifname, %orig_address, last_seen_msecs, "the silent gateway is not selected any more"
+            ),
+            (false, false) => tracing::info!(%mesh_ifname, %orig_address, "the selected gateway is heard again"),
+        }
+    }
+}
+
 fn vouch(probes: &mut Option<Probes>) {
     if let Some(probes) = probes {
         // Attaching anew reads the kernel's type information: too long for other tasks to wait.
@@ -284,3 +414,6 @@ fn svid(status: &IdentityStatus) -> Option<SvidStatus> {
         renewals: status.renewals,
     })
 }
+
+#[cfg(test)]
+mod tests;

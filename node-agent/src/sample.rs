@@ -57,6 +57,24 @@ pub struct MeshSample {
     pub counters: Read<BTreeMap<String, u64>>,
 }
 
+/// A look at the selected gateways alone, between two samples.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Glance {
+    /// When it began: CLOCK_BOOTTIME, nanoseconds.
+    pub boottime_ns: u64,
+    /// The mesh interfaces asked for.
+    pub meshes: BTreeMap<IfName, GatewayGlance>,
+}
+
+/// What tells whether one mesh interface's gateway is heard.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GatewayGlance {
+    /// Which is selected.
+    pub gateways: Read<batadv::Dump<batadv::Gateway>>,
+    /// When it was heard.
+    pub originators: Read<batadv::Dump<batadv::Originator>>,
+}
+
 /// Path switches as the kernel made them.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct ProbeSwitches {

@@ -1,6 +1,7 @@
 //! What is remembered of one mesh interface, and how a sample changes it.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use mesh_proto::model::{ChurnMethod, IfName, MacAddr, MeshId, MeshView, Record};
 
@@ -10,9 +11,10 @@ use super::incarnation::counters_incarnation;
 use super::names::Names;
 use super::neighbors::{Context, Neighbors};
 use super::routes::{Routes, Rows};
+use super::silence::Silence;
 use super::{Config, settings, tables, traffic};
 use crate::netlink::batadv;
-use crate::sample::{MeshSample, Read, Sample};
+use crate::sample::{GatewayGlance, MeshSample, Read, Sample};
 
 /// Samples through which the last view stands in for a mesh interface that could not be asked for.
 const HELD_SAMPLES: u8 = 3;
@@ -27,6 +29,7 @@ pub(super) struct MeshState {
     routes: Routes,
     neighbors: Neighbors,
     gateways: Debounced<MacAddr, batadv::Gateway>,
+    silence: Silence,
     counts: Counts,
     last: Option<MeshView>,
     unread: u8,
@@ -49,8 +52,15 @@ impl MeshState {
         self.ifindex = Some(read.ifindex);
         let names = Names::new(read);
         if let Ok(settings) = &read.settings {
+            self.silence.configured(settings.orig_interval);
             self.settings = Some(settings.clone());
         }
+        let silence = self.silence.look(&read.gateways, &read.originators, sample.boottime_ns);
+        records.extend(
+            silence
+                .into_iter()
+                .map(|change| change.record(name, sample.boottime_ns)),
+        );
         note(&mut self.hard_interfaces, &read.hard_interfaces, |entry| {
             entry.hard_ifindex
         });
@@ -80,7 +90,7 @@ impl MeshState {
             hard_interfaces: settings::hard_interfaces(&self.hard_interfaces, &read.members, algorithm),
             neighbors: self.neighbors.view(&context),
             originators,
-            gateways: tables::gateways(&self.gateways, &self.rows, &names, algorithm),
+            gateways: tables::gateways(&self.gateways, &self.rows, &names, algorithm, self.silence.silent()),
             tables: tables::sizes(read),
             counters_incarnation: counters_incarnation(&config.boot_id, read.ifindex),
             counters: read.counters.clone().unwrap_or_default(),
@@ -100,6 +110,8 @@ impl MeshState {
             appeared: Vec::new(),
         };
         self.counts.adjacencies(name, changes, boottime_ns, records);
+        let silence = self.silence.ended(boottime_ns);
+        records.extend(silence.map(|change| change.record(name, boottime_ns)));
         self.rows.emptied();
         self.routes.emptied();
         self.gateways.emptied();
@@ -107,6 +119,35 @@ impl MeshState {
         self.settings = None;
         self.last = None;
         self.ifindex = None;
+    }
+
+    /// A look at the gateways alone. `None`: none fell silent, or was heard or given up.
+    pub(super) fn glance(
+        &mut self,
+        name: &IfName,
+        seen: &GatewayGlance,
+        boottime_ns: u64,
+        records: &mut Vec<Record>,
+    ) -> Option<MeshView> {
+        let changes = self.silence.look(&seen.gateways, &seen.originators, boottime_ns);
+        if changes.is_empty() {
+            return None;
+        }
+        records.extend(changes.into_iter().map(|change| change.record(name, boottime_ns)));
+        let silent = self.silence.silent();
+        let view = self.last.as_mut()?;
+        for (address, gateway) in &mut view.gateways {
+            gateway.silent = silent == Some(*address);
+        }
+        Some(view.clone())
+    }
+
+    pub(super) fn glance_after(&self) -> Option<Duration> {
+        self.silence.look_after()
+    }
+
+    pub(super) fn ifindex(&self) -> Option<u32> {
+        self.ifindex
     }
 
     /// Nobody knows whether the mesh interface is there.

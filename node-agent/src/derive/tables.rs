@@ -43,6 +43,7 @@ pub(super) fn gateways(
     rows: &Rows,
     names: &Names,
     algorithm: Option<Algorithm>,
+    silent: Option<MacAddr>,
 ) -> BTreeMap<MacAddr, Gateway> {
     // At most one is selected: a selected one that is only held is not, when this read has another.
     let selected = entries
@@ -58,7 +59,7 @@ pub(super) fn gateways(
                 router: router(entry, rows, names, algorithm),
                 bandwidth_down_kbit: kbit(entry.bandwidth_down),
                 bandwidth_up_kbit: kbit(entry.bandwidth_up),
-                silent: false,
+                silent: silent == Some(*address),
             };
             (*address, gateway)
         })

@@ -9,7 +9,7 @@ use mesh_proto::model::{
 use super::*;
 use crate::netlink::batadv::{self, Dump};
 use crate::netlink::link::Link;
-use crate::sample::{Fault, MeshSample, ProbeSwitches, ProbedSwitch, TrafficCount};
+use crate::sample::{Fault, GatewayGlance, MeshSample, ProbeSwitches, ProbedSwitch, TrafficCount};
 
 const OWN: MacAddr = MacAddr([2, 0, 0, 0, 0xa, 1]);
 const B: MacAddr = MacAddr([2, 0, 0, 0, 0xb, 1]);
@@ -42,8 +42,8 @@ impl Node {
                 address: Some(OWN),
                 mtu: Some(1532),
                 master: Some(7),
-                kind: None,
                 up: true,
+                ..Link::default()
             }],
             hard_interfaces: dump([batadv::HardInterface {
                 hard_ifindex: ETH,
@@ -171,6 +171,85 @@ fn switched(records: &[Record]) -> Vec<(MacAddr, MacAddr, MacAddr, ChurnMethod)>
             _ => None,
         })
         .collect()
+}
+
+/// Gateway B, selected, last heard so many milliseconds ago.
+fn gateway_heard(node: &mut Node, millis: u32) {
+    node.mesh().settings.as_mut().unwrap().orig_interval = Some(1_000);
+    node.originators(&[(B, B, 255, true)]);
+    node.mesh().originators.as_mut().unwrap().entries[0].last_seen_msecs = millis;
+    node.mesh().gateways = dump([gateway(B)]);
+}
+
+fn gateway(orig_address: MacAddr) -> batadv::Gateway {
+    batadv::Gateway {
+        orig_address,
+        router: Some(orig_address),
+        hard_ifindex: Some(ETH),
+        hard_ifname: None,
+        tq: Some(255),
+        throughput: None,
+        bandwidth_down: 100,
+        bandwidth_up: 20,
+        best: true,
+    }
+}
+
+fn silences(records: &[Record]) -> Vec<(bool, bool)> {
+    records
+        .iter()
+        .filter_map(|record| match record.event {
+            Event::GatewaySilent { silent, given_up, .. } => Some((silent, given_up)),
+            _ => None,
+        })
+        .collect()
+}
+
+#[test]
+fn a_silent_gateway_is_seen_by_a_glance_between_two_samples() {
+    let mut node = Node::new(Algorithm::BatmanIv);
+    node.sample.boottime_ns = 1_000_000_000_000;
+    assert_eq!(node.state.glance_after(), None);
+    gateway_heard(&mut node, 100);
+    let derived = node.step();
+    assert!(!derived.meshes[&bat0()].gateways[&B].silent);
+    assert_eq!(node.state.with_gateways(), BTreeMap::from([(bat0(), 7)]));
+    let mut glance_at = |node: &mut Node, millis: u32| {
+        gateway_heard(node, millis);
+        let mesh = node.mesh();
+        let seen = GatewayGlance {
+            gateways: mesh.gateways.clone(),
+            originators: mesh.originators.clone(),
+        };
+        node.sample.boottime_ns += 1_000_000_000;
+        let glanced = Glance {
+            boottime_ns: node.sample.boottime_ns,
+            meshes: BTreeMap::from([(bat0(), seen)]),
+        };
+        glance(&mut node.state, &glanced)
+    };
+    assert_eq!(glance_at(&mut node, 4_000), Derived::default());
+    let silent = glance_at(&mut node, 6_000);
+    assert_eq!(silences(&silent.records), [(true, false)]);
+    assert!(silent.meshes[&bat0()].gateways[&B].silent);
+    // The sample that follows says it still, and no second time.
+    let derived = node.step();
+    assert_eq!(silences(&derived.records), []);
+    assert!(derived.meshes[&bat0()].gateways[&B].silent);
+    let heard = glance_at(&mut node, 10);
+    assert_eq!(silences(&heard.records), [(false, false)]);
+    assert!(!heard.meshes[&bat0()].gateways[&B].silent);
+}
+
+#[test]
+fn a_silent_gateway_is_given_up_with_its_mesh_interface() {
+    let mut node = Node::new(Algorithm::BatmanV);
+    node.sample.boottime_ns = 1_000_000_000_000;
+    gateway_heard(&mut node, 60_000);
+    assert_eq!(silences(&node.step().records), [(true, false)]);
+    node.sample.meshes.insert(bat0(), Err(Fault::NoInterface));
+    assert_eq!(silences(&node.step().records), [(false, true)]);
+    assert_eq!(node.state.glance_after(), None);
 }
 
 #[test]

@@ -44,11 +44,13 @@ impl From<&Record> for pb::Record {
                 mesh_ifname,
                 orig_address,
                 silent,
+                given_up,
                 last_seen_msecs,
             } => pb::record::Kind::GatewaySilent(pb::GatewaySilent {
                 mesh_ifname: mesh_ifname.to_string(),
                 orig_address: orig_address.0.to_vec(),
                 silent: *silent,
+                given_up: *given_up,
                 last_seen_msecs: *last_seen_msecs,
             }),
         };
@@ -86,6 +88,7 @@ pub(super) fn record(record: pb::Record) -> Result<Option<Record>, Reject> {
             mesh_ifname: name("gateway_silent.mesh_ifname", &gateway.mesh_ifname)?,
             orig_address: address("gateway_silent.orig_address", &gateway.orig_address)?,
             silent: gateway.silent,
+            given_up: gateway.given_up,
             last_seen_msecs: gateway.last_seen_msecs,
         },
     };

@@ -157,6 +157,7 @@ fn a_kind_of_event_from_a_later_release_costs_only_itself() {
             mesh_ifname: "bat0".try_into().unwrap(),
             orig_address: MacAddr([2; 6]),
             silent: true,
+            given_up: false,
             last_seen_msecs: 6_000,
         },
     };

@@ -61,6 +61,8 @@ pub enum Event {
         orig_address: MacAddr,
         /// Fell silent.
         silent: bool,
+        /// Not silent any more because it is not this node's gateway any more.
+        given_up: bool,
         /// Since its last OGM.
         last_seen_msecs: u64,
     },

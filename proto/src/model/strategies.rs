@@ -262,11 +262,12 @@ pub(crate) fn record() -> impl Strategy<Value = Record> {
         (ifname(), text, text, text, action).prop_map(|(mesh_ifname, setting, wanted, in_force, action)| {
             Event::config_drift(mesh_ifname, &setting, &wanted, &in_force, action)
         }),
-        (ifname(), mac(), any::<bool>(), any::<u64>()).prop_map(
-            |(mesh_ifname, orig_address, silent, last_seen_msecs)| Event::GatewaySilent {
+        (ifname(), mac(), any::<(bool, bool)>(), any::<u64>()).prop_map(
+            |(mesh_ifname, orig_address, (silent, given_up), last_seen_msecs)| Event::GatewaySilent {
                 mesh_ifname,
                 orig_address,
                 silent,
+                given_up,
                 last_seen_msecs,
             }
         ),
