@@ -91,9 +91,10 @@ fn is_served(socket: &Path) -> bool {
 fn is_managed(notes: &str) -> bool {
     let mut lines = notes.lines().map(str::trim);
     lines.find(|&line| line == "[device]").is_some()
-        && lines
-            .take_while(|line| !line.starts_with('['))
-            .any(|line| line.strip_prefix("managed=").is_some_and(|managed| managed.trim() == "true"))
+        && lines.take_while(|line| !line.starts_with('[')).any(|line| {
+            line.strip_prefix("managed=")
+                .is_some_and(|managed| managed.trim() == "true")
+        })
 }
 
 /// Whether another interface keeps this one's radio on a frequency; in words, and which.

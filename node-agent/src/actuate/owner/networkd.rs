@@ -53,7 +53,9 @@ impl Networkd {
         let mut networkd = Self::default();
         for (file, unit) in units(root, "netdev") {
             // Options of `[Match]` are about the machine; a file of it that does not apply here names no interface.
-            if unit.last("NetDev", "Kind").is_some_and(|kind| kind.eq_ignore_ascii_case("batadv"))
+            if unit
+                .last("NetDev", "Kind")
+                .is_some_and(|kind| kind.eq_ignore_ascii_case("batadv"))
                 && let Some(name) = unit.last("NetDev", "Name")
             {
                 networkd.meshes.entry(name.to_owned()).or_insert(file);
@@ -97,10 +99,12 @@ enum Applied {
 }
 
 fn applied(root: &Path, device: &Path) -> Applied {
-    let said = std::fs::read_to_string(device.join("ifindex")).ok().and_then(|ifindex| {
-        let ifindex: u32 = ifindex.trim().parse().ok()?;
-        std::fs::read_to_string(root.join(format!("run/systemd/netif/links/{ifindex}"))).ok()
-    });
+    let said = std::fs::read_to_string(device.join("ifindex"))
+        .ok()
+        .and_then(|ifindex| {
+            let ifindex: u32 = ifindex.trim().parse().ok()?;
+            std::fs::read_to_string(root.join(format!("run/systemd/netif/links/{ifindex}"))).ok()
+        });
     let Some(said) = said else { return Applied::Unknown };
     let file = said.lines().find_map(|line| line.strip_prefix("NETWORK_FILE="));
     match file.map(|file| file.trim_matches('"')) {
@@ -149,7 +153,9 @@ fn files(folders: Vec<PathBuf>, extension: &str) -> BTreeMap<OsString, PathBuf> 
 }
 
 fn text(file: &Path) -> Option<String> {
-    std::fs::read(file).ok().map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
+    std::fs::read(file)
+        .ok()
+        .map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
 }
 
 // === impl Unit ===

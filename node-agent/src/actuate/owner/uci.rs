@@ -73,7 +73,9 @@ impl Netifd {
             let is_member = || section.words(&["network"]).any(|network| memberships.contains(network));
             if section.kind == "wifi-iface" && !section.is_disabled() && is_member() {
                 let ifname = section.one("ifname").map(str::to_owned);
-                netifd.members.extend(ifname.map(|ifname| (ifname, config.join("wireless"))));
+                netifd
+                    .members
+                    .extend(ifname.map(|ifname| (ifname, config.join("wireless"))));
             }
         }
         Some(netifd)
@@ -143,7 +145,9 @@ fn words(line: &str) -> Vec<String> {
     let mut chars = line.chars();
     while let Some(char) = chars.next() {
         match char {
-            '\'' => word.get_or_insert_default().extend(chars.by_ref().take_while(|&char| char != '\'')),
+            '\'' => word
+                .get_or_insert_default()
+                .extend(chars.by_ref().take_while(|&char| char != '\'')),
             '"' => {
                 let word = word.get_or_insert_default();
                 while let Some(char) = chars.next() {

@@ -37,9 +37,15 @@ impl Channel {
 
     /// As `iw` names it, if it has a name there that we write.
     pub fn width(&self) -> Option<Width> {
-        [Width::NoHt, Width::Ht20, Width::Ht40Plus, Width::Ht40Minus, Width::Mhz80]
-            .into_iter()
-            .find(|&width| Self::new(self.frequency_mhz, width) == Some(*self))
+        [
+            Width::NoHt,
+            Width::Ht20,
+            Width::Ht40Plus,
+            Width::Ht40Minus,
+            Width::Mhz80,
+        ]
+        .into_iter()
+        .find(|&width| Self::new(self.frequency_mhz, width) == Some(*self))
     }
 }
 

@@ -66,7 +66,9 @@ impl RadioHandle {
 
     /// Every wireless interface of this network namespace. None where there is no wireless at all; asking loads nothing.
     pub async fn list(&self) -> Result<Vec<WirelessInterface>, RadioError> {
-        let Some(family) = self.family().await? else { return Ok(Vec::new()) };
+        let Some(family) = self.family().await? else {
+            return Ok(Vec::new());
+        };
         let mut interfaces = self.interfaces(family).await?;
         for interface in &mut interfaces {
             if interface.iftype == InterfaceType::MeshPoint && interface.joined {
@@ -205,7 +207,11 @@ impl RadioHandle {
                 _ => {}
             }
         }
-        if ended { Ok(found) } else { Err(RadioError::Disconnected) }
+        if ended {
+            Ok(found)
+        } else {
+            Err(RadioError::Disconnected)
+        }
     }
 
     async fn exchange(&self, family: u16, message: Message, flags: u16) -> Result<Answer, RadioError> {
@@ -241,13 +247,21 @@ impl RadioHandle {
                     if error.raw_code() == -libc::ENOENT {
                         return Err(RadioError::NoWireless);
                     }
-                    return Err(RadioError::from_errno(command, error.raw_code(), extack::text(&error).as_deref()));
+                    return Err(RadioError::from_errno(
+                        command,
+                        error.raw_code(),
+                        extack::text(&error).as_deref(),
+                    ));
                 }
                 NetlinkPayload::Error(_) => ended = true,
                 _ => {}
             }
         }
-        if ended { Ok(answer) } else { Err(RadioError::Disconnected) }
+        if ended {
+            Ok(answer)
+        } else {
+            Err(RadioError::Disconnected)
+        }
     }
 
     async fn set_up(&self, ifindex: u32, up: bool) -> Result<(), RadioError> {

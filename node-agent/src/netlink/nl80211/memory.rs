@@ -91,7 +91,9 @@ impl Memory {
     }
 
     fn write(&self, ifindex: u32, joined: &Joined) -> io::Result<()> {
-        let (Some(folder), Some(file)) = (&self.folder, self.file(ifindex)) else { return Ok(()) };
+        let (Some(folder), Some(file)) = (&self.folder, self.file(ifindex)) else {
+            return Ok(());
+        };
         std::fs::create_dir_all(folder)?;
         // Never half a file: it is made beside and moved.
         let part = file.with_extension("part");

@@ -100,7 +100,9 @@ pub(super) fn forwarding(on: bool) -> Nl80211Attr {
 
 /// Whether a mesh's configuration, if this is one, says that it forwards by itself.
 pub(super) fn is_forwarding(attribute: &Nl80211Attr) -> Option<bool> {
-    let Nl80211Attr::Other(nla) = attribute else { return None };
+    let Nl80211Attr::Other(nla) = attribute else {
+        return None;
+    };
     if nla.kind() & !netlink_packet_core::NLA_F_NESTED != MESH_CONFIG {
         return None;
     }
