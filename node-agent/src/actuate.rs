@@ -20,6 +20,7 @@ pub mod keeper;
 pub mod kernel;
 pub mod knob;
 pub mod ledger;
+pub mod linux;
 pub mod observed;
 pub mod owner;
 pub mod plan;

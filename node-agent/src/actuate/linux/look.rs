@@ -1,0 +1,156 @@
+//! One look at everything: asks, and leaves it to [`super::assemble`] to make sense of the answers.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::future::Future;
+use std::path::Path;
+
+use mesh_proto::model::IfName;
+
+use super::{ANSWER_WITHIN, Sockets, in_time};
+use crate::actuate::{Owner, RadioUse, ReadError, owner::Owners, radio};
+use crate::collect::host;
+use crate::netlink::batadv::{BatadvError, HardInterface, Mesh, Vlan};
+use crate::netlink::link::{Link, LinkError};
+use crate::netlink::nl80211::{RadioError, WirelessInterface};
+
+/// What was seen.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Look {
+    pub(super) links: Vec<Link>,
+    pub(super) meshes: Vec<MeshLook>,
+    /// `None`: the module is not loaded, or does not tell us.
+    pub(super) algorithms: Option<BTreeSet<String>>,
+    /// Indices of interfaces that carry IP addresses.
+    pub(super) addressed: BTreeSet<u32>,
+    pub(super) radios: Vec<(WirelessInterface, RadioUse)>,
+    pub(super) owners: BTreeMap<IfName, Owner>,
+}
+
+/// A mesh interface.
+#[derive(Debug, Clone)]
+pub(super) struct MeshLook {
+    pub(super) mesh: Mesh,
+    pub(super) algorithm: String,
+    pub(super) members: Vec<HardInterface>,
+    pub(super) vlans: Vec<Vlan>,
+}
+
+/// Why there was nothing to be seen.
+#[derive(Debug)]
+pub(super) enum Missed {
+    /// An interface went, or the module did, between two questions: look again.
+    Moved,
+    /// Nothing is known.
+    Failed(ReadError),
+}
+
+pub(super) async fn look(sockets: &Sockets) -> Result<Look, Missed> {
+    let links = link(sockets.link.list()).await?;
+    let mesh_links: Vec<&Link> = links.iter().filter(|link| link.is_batadv()).collect();
+    let mut look = Look {
+        addressed: link(sockets.link.with_addresses()).await?,
+        radios: radios(sockets).await?,
+        owners: owners(&links),
+        ..Look::default()
+    };
+    // The question alone would load the module.
+    if !mesh_links.is_empty() || host::module_loaded() {
+        // The family's number changes when the module is loaded again.
+        batadv(sockets.batadv.refresh_family()).await?;
+        look.algorithms = algorithms(sockets).await?;
+    }
+    for mesh_link in mesh_links {
+        look.meshes.push(mesh(sockets, mesh_link, &links).await?);
+    }
+    look.links = links;
+    Ok(look)
+}
+
+async fn mesh(sockets: &Sockets, link: &Link, links: &[Link]) -> Result<MeshLook, Missed> {
+    let handle = &sockets.batadv;
+    let mesh = batadv(handle.mesh().get(link.ifindex)).await?;
+    let members = batadv(handle.hard_interfaces().dump(link.ifindex)).await?;
+    let mut vlans = Vec::new();
+    for vid in tags(link.ifindex, links) {
+        match batadv(handle.vlan(link.ifindex, vid)).await {
+            Ok(vlan) => vlans.push(vlan),
+            // The interface on top went a moment ago, or is not known to batman-adv yet.
+            Err(Missed::Moved) => {}
+            Err(failed) => return Err(failed),
+        }
+    }
+    let algorithm = mesh.algo_name.clone();
+    Ok(MeshLook {
+        algorithm: algorithm.ok_or_else(|| refused("a mesh interface without a routing algorithm"))?,
+        mesh,
+        members: members.entries,
+        vlans,
+    })
+}
+
+/// Tags of the VLANs on top of a mesh interface. 0 is no VLAN.
+fn tags(mesh_ifindex: u32, links: &[Link]) -> BTreeSet<u16> {
+    let on_top = links.iter().filter(|link| link.parent == Some(mesh_ifindex));
+    on_top.filter_map(|link| link.vlan).filter(|&vid| vid != 0).collect()
+}
+
+/// Needs CAP_NET_ADMIN; without it nothing is known, as without the module.
+async fn algorithms(sockets: &Sockets) -> Result<Option<BTreeSet<String>>, Missed> {
+    let asked = in_time(ANSWER_WITHIN, sockets.batadv.algorithms()).await;
+    match asked.map_err(timed_out)? {
+        Err(BatadvError::Denied(_)) => Ok(None),
+        answer => answer.map(Some).map_err(missed),
+    }
+}
+
+async fn radios(sockets: &Sockets) -> Result<Vec<(WirelessInterface, RadioUse)>, Missed> {
+    let asked = in_time(ANSWER_WITHIN, sockets.radio.list()).await;
+    let all = asked.map_err(timed_out)?.map_err(|error| match error {
+        RadioError::Disconnected => Missed::Failed(ReadError::Socket(error.to_string())),
+        RadioError::Unsteady | RadioError::NoSuchInterface => Missed::Moved,
+        other => refused(&other.to_string()),
+    })?;
+    let with_use = |radio: &WirelessInterface| (radio.clone(), radio::use_of(radio, &all, Path::new("/")));
+    Ok(all.iter().map(with_use).collect())
+}
+
+fn owners(links: &[Link]) -> BTreeMap<IfName, Owner> {
+    let owners = Owners::read(Path::new("/"));
+    links
+        .iter()
+        .filter_map(|link| {
+            let name = IfName::try_from(link.ifname.as_str()).ok()?;
+            let owner = owners.of(&name, link.kind.as_deref())?;
+            Some((name, owner))
+        })
+        .collect()
+}
+
+async fn link<T>(asked: impl Future<Output = Result<T, LinkError>>) -> Result<T, Missed> {
+    let answer = in_time(ANSWER_WITHIN, asked).await.map_err(timed_out)?;
+    answer.map_err(|error| match error {
+        LinkError::Disconnected => Missed::Failed(ReadError::Socket(error.to_string())),
+        other => refused(&other.to_string()),
+    })
+}
+
+async fn batadv<T>(asked: impl Future<Output = Result<T, BatadvError>>) -> Result<T, Missed> {
+    let answer = in_time(ANSWER_WITHIN, asked).await.map_err(timed_out)?;
+    answer.map_err(missed)
+}
+
+fn missed(error: BatadvError) -> Missed {
+    match error {
+        BatadvError::NoSuchInterface(_) | BatadvError::NoSuchVlan(_) | BatadvError::FamilyMissing => Missed::Moved,
+        BatadvError::Disconnected => Missed::Failed(ReadError::Socket(error.to_string())),
+        other => refused(&other.to_string()),
+    }
+}
+
+fn timed_out(seconds: u64) -> Missed {
+    Missed::Failed(ReadError::TimedOut(seconds))
+}
+
+fn refused(reason: &str) -> Missed {
+    Missed::Failed(ReadError::Refused(reason.to_owned()))
+}
