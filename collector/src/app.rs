@@ -2,7 +2,8 @@
 //!
 //! ```text
 //! agents ─TLS─► TelemetryIngest ─EVENTS─► topology::publish ─latest─┬─► /metrics, TopologyService
-//!                                                                   └─► rebalance ─latest─► RebalanceService
+//!                                                 │                 └─► rebalance ─latest─► RebalanceService
+//!                                                 └─► history ─► TopologyService
 //! ```
 //!
 //! HTTP and the Unix socket serve at once; TLS needs an identity, which is waited for in the background.
@@ -30,6 +31,7 @@ use tonic::service::Routes;
 use crate::access::layer::AccessLayer;
 use crate::clock;
 use crate::config::{Config, Grpc};
+use crate::history::History;
 use crate::http::{self, Pages};
 use crate::ingest::service::TelemetryIngest;
 use crate::metrics::Instruments;
@@ -60,8 +62,11 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     // Latest wins: a slow reader skips plans.
     let (plans_tx, plans) = watch::channel(Arc::new(Plan::default()));
 
+    // Bounded; what is old gives way to what is new, fairly among nodes.
+    let history = History::new(clock::now().wall);
+
     let mut tasks = JoinSet::new();
-    tasks.spawn(publish::run(events, topology_tx, clock::now));
+    tasks.spawn(publish::run(events, topology_tx, history.clone(), clock::now));
     tasks.spawn(rebalance::run(
         topology.clone(),
         Policy::default(),
@@ -87,7 +92,7 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
         .max_decoding_message_size(config.limits.message_bytes);
     let routes = routes(
         telemetry,
-        TopologyQueries::new(topology, stop.clone()),
+        TopologyQueries::new(topology, history, stop.clone()),
         Decisions::new(plans),
     )
     .await?;

@@ -4,6 +4,7 @@
 //! what it could.
 
 mod convert;
+mod events;
 mod find;
 #[cfg(test)]
 pub(crate) mod fixture;
@@ -22,6 +23,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch as latest};
 use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status};
 
+use crate::history::History;
 use crate::topology::TopologySnapshot;
 use watch::Watcher;
 
@@ -32,6 +34,7 @@ const MAX_WATCHERS: usize = 256;
 #[derive(Debug, Clone)]
 pub struct TopologyQueries {
     topology: latest::Receiver<Arc<TopologySnapshot>>,
+    history: History,
     watchers: Arc<Semaphore>,
     shutdown: CancellationToken,
 }
@@ -43,10 +46,15 @@ pub type TopologyChanges =
 // === impl TopologyQueries ===
 
 impl TopologyQueries {
-    /// Answers from what `topology` holds when asked. `shutdown` ends all watches.
-    pub fn new(topology: latest::Receiver<Arc<TopologySnapshot>>, shutdown: CancellationToken) -> Self {
+    /// Answers from what `topology` and `history` hold when asked. `shutdown` ends all watches.
+    pub fn new(
+        topology: latest::Receiver<Arc<TopologySnapshot>>,
+        history: History,
+        shutdown: CancellationToken,
+    ) -> Self {
         Self {
             topology,
+            history,
             watchers: Arc::new(Semaphore::new(MAX_WATCHERS)),
             shutdown,
         }
@@ -103,7 +111,7 @@ impl TopologyService for TopologyQueries {
         let topology = self.now();
         let node = find::node(&topology, "node", &request.get_ref().node)?;
         Ok(Response::new(pb::GetNodeResponse {
-            node: Some(convert::node(node, None)),
+            node: Some(convert::node(&topology, node, None)),
             links: convert::links(node, None).map(|(_, link)| link).collect(),
             originators: convert::routes(&topology, node).collect(),
         }))
@@ -111,6 +119,13 @@ impl TopologyService for TopologyQueries {
 
     async fn get_path(&self, request: Request<pb::GetPathRequest>) -> Result<Response<pb::GetPathResponse>, Status> {
         path::path(&self.now(), request.get_ref()).map(Response::new)
+    }
+
+    async fn list_events(
+        &self,
+        request: Request<pb::ListEventsRequest>,
+    ) -> Result<Response<pb::ListEventsResponse>, Status> {
+        events::list_events(&self.now(), &self.history, request.get_ref()).map(Response::new)
     }
 }
 

@@ -22,11 +22,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use mesh_proto::model::{Clock, Epoch, IfName, MeshId, NodeId, Snapshot};
+use mesh_proto::model::{Clock, Epoch, IfName, MeshId, NodeId, Record, Snapshot};
 
 use derived::Derived;
 use directory::{Claims, Mentions};
-pub use event::{Changes, Contest, Moment, SessionFacts, TopologyEvent};
+pub use event::{Changes, Contest, Happening, Moment, SessionFacts, TopologyEvent};
 use node::Observed;
 pub use snapshot::{Agent, Link, LinkKey, Node, NodeKey, NodeMesh, NodeState, TopologySnapshot};
 pub use totals::{Cause, ChurnTotals, MeshTotals, Total, Totals};
@@ -64,6 +64,7 @@ impl Topology {
         match event {
             TopologyEvent::Opened(session) => self.open(session, now, &mut changes),
             TopologyEvent::Reported { session, view, clock } => self.report(&session, view, clock, now, &mut changes),
+            TopologyEvent::Recorded { session, records } => self.recorded(&session, records, now, &mut changes),
             TopologyEvent::Gap(session) => {
                 if let Some(node) = self.current(&session) {
                     Arc::make_mut(&mut node.totals).gaps += 1;
@@ -180,6 +181,24 @@ impl Topology {
             }
         }
         self.revive(id, changes);
+    }
+
+    fn recorded(&mut self, session: &SessionFacts, records: Vec<Record>, now: Moment, changes: &mut Changes) {
+        let node = self.current(session);
+        changes.happened.extend(records.into_iter().map(|record| {
+            Happening {
+                node: session.node.clone(),
+                mesh: node
+                    .as_ref()
+                    .and_then(|node| node.mesh_of(record.event.mesh_ifname()))
+                    .cloned(),
+                time: node
+                    .as_ref()
+                    .and_then(|node| node.wall_time(record.boottime_ns))
+                    .map_or(now.wall, |time| time.min(now.wall)),
+                event: record.event,
+            }
+        }));
     }
 
     /// A mesh interface that is new or was made anew has an empty table; so has one whose node has just started.

@@ -13,6 +13,7 @@ fn each_role_may_call_what_is_meant_for_it_and_nothing_else() {
         ("/grpc.health.v1.Health/Check", [true, true, true, true]),
         ("/mesh.v1.TopologyService/GetTopology", [false, true, true, false]),
         ("/mesh.v1.TopologyService/WatchTopology", [false, true, true, false]),
+        ("/mesh.v1.TopologyService/ListEvents", [false, true, true, false]),
         ("/mesh.v1.RebalanceService/ListDecisions", [false, true, true, false]),
         (
             "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo",

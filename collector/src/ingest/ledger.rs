@@ -40,6 +40,8 @@ pub struct Outdated {
 pub struct Arrival {
     /// Everything up to this is here, or known to be lost: to be acknowledged.
     pub high_water: u64,
+    /// What was here before it came: records up to this are repeated.
+    pub before: u64,
     /// Records before this batch never came.
     pub gap: bool,
 }
@@ -81,7 +83,11 @@ impl Ledger {
         if count > 0 {
             entry.records = Records::UpTo(high_water);
         }
-        Some(Arrival { high_water, gap })
+        Some(Arrival {
+            high_water,
+            before,
+            gap,
+        })
     }
 }
 

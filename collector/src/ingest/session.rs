@@ -15,7 +15,7 @@ use std::sync::Arc;
 
 use mesh_proto::convert::{Reject, WelcomeTerms, within_limits};
 use mesh_proto::model::hello::PROTOCOL;
-use mesh_proto::model::{Clock, Delta, Epoch, Hello, NodeId, Snapshot};
+use mesh_proto::model::{Clock, Delta, Epoch, Hello, NodeId, Record, Snapshot};
 
 use super::ledger::{Ledger, Outdated};
 use crate::topology::{SessionFacts, TopologyEvent};
@@ -51,8 +51,10 @@ pub enum Input {
     Records {
         /// Number of the first.
         first: u64,
-        /// How many.
+        /// How many, those of unknown kind among them.
         count: u64,
+        /// Those of known kind, with their numbers.
+        known: Vec<(u64, Record)>,
     },
     /// A kind of message this release does not know.
     Unknown,
@@ -179,15 +181,24 @@ impl Session {
             (Stage::Open { facts, live }, Input::Delta { sequence, clock, delta }) => {
                 live.delta(facts, sequence, clock, &delta)
             }
-            (Stage::Open { facts, .. }, Input::Records { first, count }) => {
+            (Stage::Open { facts, .. }, Input::Records { first, count, known }) => {
                 let arrival = ledger
                     .records(&facts.node, facts.hello.epoch, first, count)
                     .ok_or(End::Fenced)?;
+                // What was under way when a stream broke comes again.
+                let new = known.into_iter().filter(|(number, _)| *number > arrival.before);
+                let records: Vec<_> = new.map(|(_, record)| record).collect();
+                let recorded = (!records.is_empty()).then(|| {
+                    Output::Event(TopologyEvent::Recorded {
+                        session: Arc::clone(facts),
+                        records,
+                    })
+                });
                 let gap = arrival
                     .gap
                     .then(|| Output::Event(TopologyEvent::Gap(Arc::clone(facts))));
                 let ack = Output::RecordsAck(arrival.high_water);
-                Ok(gap.into_iter().chain([ack]).collect())
+                Ok(gap.into_iter().chain(recorded).chain([ack]).collect())
             }
         }
     }

@@ -35,6 +35,10 @@ pub(super) const NODE_CLIENTS: Family = gauge(
     "Clients the node announces, its own interfaces not counted.",
 );
 pub(super) const NODE_GATEWAYS: Family = gauge("mesh_node_gateways", "Gateways the node knows.");
+pub(super) const CONFIG_DRIFT: Family = gauge(
+    "mesh_config_drift",
+    "Settings of managed mesh interfaces that differ from the node's configuration.",
+);
 pub(super) const LINK_TQ: Family = gauge(
     "mesh_link_tq",
     "Transmit quality of a link as this node measures it, 0 to 255 (BATMAN_IV).",

@@ -3,7 +3,7 @@ use std::process::{Command, Stdio};
 use std::sync::Arc;
 
 use expect_test::expect_file;
-use mesh_proto::model::{Clock, Gateway, Metric, Snapshot, Throughput};
+use mesh_proto::model::{Clock, Gateway, ManagePolicy, Managed, Metric, Snapshot, Throughput};
 
 use super::*;
 use crate::testing::*;
@@ -42,6 +42,18 @@ fn world() -> TopologySnapshot {
         silent: false,
     };
     roofs.gateways.insert(mac(2), gateway);
+    // Two mesh interfaces of one mesh, of which one does not exist.
+    let managed = |mut snapshot: Snapshot| {
+        for (name, drift) in [("bat0", 2), ("bat1", 1)] {
+            let managed = Managed {
+                mesh: mesh("roofs"),
+                policy: ManagePolicy::Enforce,
+                drift,
+            };
+            snapshot.managed.insert(ifname(name), managed);
+        }
+        snapshot
+    };
     report(
         0.0,
         &tower,
@@ -56,7 +68,7 @@ fn world() -> TopologySnapshot {
     report(
         20.0,
         &tower,
-        with_probes(snapshot(roofs)),
+        managed(with_probes(snapshot(roofs))),
         Some(1_000_000_020_250_000_000),
     );
     report(20.0, &session("bare", 1, 1), Snapshot::default(), None);

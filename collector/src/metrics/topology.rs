@@ -32,6 +32,7 @@ pub(super) fn page(topology: &TopologySnapshot) -> String {
     parts(&mut page, names::NODE_GATEWAYS, topology, |_, view| {
         count(view.gateways.len())
     });
+    drift(&mut page, &observed);
     links(&mut page, topology);
     churn(&mut page, &observed);
     traffic(&mut page, names::BATADV_PACKETS, &observed, |totals| &totals.packets);
@@ -154,6 +155,20 @@ fn parts(
         }
         for (mesh, sum) in sums {
             samples.add(&[("mesh", mesh.as_str()), ("node", &name)], sum);
+        }
+    }
+}
+
+/// Mesh interfaces that should exist and do not have no part in the mesh, but they have drifted.
+fn drift(page: &mut Page, observed: &[(String, &Node, &Agent)]) {
+    let mut samples = page.family(names::CONFIG_DRIFT);
+    for (name, _, agent) in observed {
+        let mut sums: BTreeMap<&MeshId, u64> = BTreeMap::new();
+        for managed in agent.view.managed.values() {
+            *sums.entry(&managed.mesh).or_default() += u64::from(managed.drift);
+        }
+        for (mesh, sum) in sums {
+            samples.add(&[("mesh", mesh.as_str()), ("node", name)], sum);
         }
     }
 }

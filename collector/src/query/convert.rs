@@ -1,7 +1,7 @@
 //! The topology as messages: the one place where it becomes `mesh.v1`.
 
 use mesh_proto::model::{
-    GatewayMode, HardInterface, IfName, MacAddr, MeshId, MeshView, Metric, NextHop, Originator, ProbeStatus,
+    GatewayMode, HardInterface, IfName, MacAddr, Managed, MeshId, MeshView, Metric, NextHop, Originator, ProbeStatus,
 };
 use mesh_proto::pb;
 
@@ -18,7 +18,7 @@ impl From<NodeState> for pb::NodeState {
 }
 
 /// A node; of its meshes only `mesh`, if one is named.
-pub(super) fn node(node: &Node, mesh: Option<&MeshId>) -> pb::Node {
+pub(super) fn node(topology: &TopologySnapshot, node: &Node, mesh: Option<&MeshId>) -> pb::Node {
     let meshes = node
         .meshes
         .iter()
@@ -39,17 +39,33 @@ pub(super) fn node(node: &Node, mesh: Option<&MeshId>) -> pb::Node {
         kernel: said(|hello| &hello.kernel).unwrap_or_default(),
         batman_adv: said(|hello| &hello.batman_adv).unwrap_or_default(),
         last_report: node.agent.as_ref().map(|agent| agent.last_report.into()),
-        meshes: meshes.map(|part| node_mesh(part, node.view(part))).collect(),
+        meshes: meshes.map(|part| node_mesh(topology, part, node.view(part))).collect(),
         probes: node
             .agent
             .iter()
             .flat_map(|agent| agent.view.probes.iter().map(probe))
             .collect(),
         contested_addresses: node.contested.iter().map(ToString::to_string).collect(),
+        managed: node
+            .agent
+            .iter()
+            .flat_map(|agent| &agent.view.managed)
+            .filter(|(_, managed)| mesh.is_none_or(|mesh| managed.mesh == *mesh))
+            .map(managed)
+            .collect(),
     }
 }
 
-fn node_mesh(part: &NodeMesh, view: Option<&MeshView>) -> pb::NodeMesh {
+fn managed((mesh_ifname, managed): (&IfName, &Managed)) -> pb::Managed {
+    pb::Managed {
+        mesh: managed.mesh.to_string(),
+        mesh_ifname: mesh_ifname.to_string(),
+        policy: managed.policy.as_str().to_owned(),
+        drift: managed.drift,
+    }
+}
+
+fn node_mesh(topology: &TopologySnapshot, part: &NodeMesh, view: Option<&MeshView>) -> pb::NodeMesh {
     let settings = view.map(|view| &view.settings);
     let algorithm = settings.and_then(|settings| settings.algorithm);
     let mode = settings.and_then(|settings| settings.gw_mode);
@@ -70,6 +86,15 @@ fn node_mesh(part: &NodeMesh, view: Option<&MeshView>) -> pb::NodeMesh {
         originators: view.and_then(|view| u32::try_from(view.originators.len()).ok()),
         clients: view.and_then(|view| view.tables.local_clients),
         gateways: view.and_then(|view| u32::try_from(view.gateways.len()).ok()),
+        selected_gateway: view
+            .and_then(|view| view.gateways.iter().find(|(_, gateway)| gateway.best))
+            .map(|(address, gateway)| pb::SelectedGateway {
+                orig_address: address.to_string(),
+                orig_node: text(topology.resolve(&part.mesh, *address)),
+                silent: gateway.silent,
+                bandwidth_down: gateway.bandwidth_down_kbit,
+                bandwidth_up: gateway.bandwidth_up_kbit,
+            }),
     }
 }
 

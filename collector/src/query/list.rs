@@ -22,14 +22,17 @@ pub(super) fn topology(
 ) -> Result<pb::GetTopologyResponse, Status> {
     let mesh = mesh("mesh", &request.mesh)?;
     let (nodes, next_page_token) = nodes(topology, request.page_size, &request.page_token, |node| {
-        in_mesh(node, &mesh)
+        in_mesh(node, mesh.as_ref())
     })?;
     let links = nodes.iter().flat_map(|node| convert::links(node, mesh.as_ref()));
     Ok(pb::GetTopologyResponse {
         time: Some(topology.time().into()),
         version: topology.version(),
         links: links.map(|(_, link)| link).collect(),
-        nodes: nodes.iter().map(|node| convert::node(node, mesh.as_ref())).collect(),
+        nodes: nodes
+            .iter()
+            .map(|node| convert::node(topology, node, mesh.as_ref()))
+            .collect(),
         next_page_token,
     })
 }
@@ -50,10 +53,13 @@ pub(super) fn list_nodes(
         state => Some(state),
     };
     let (nodes, next_page_token) = nodes(topology, request.page_size, &request.page_token, |node| {
-        in_mesh(node, &mesh) && wanted.is_none_or(|state| state == node.state.into())
+        in_mesh(node, mesh.as_ref()) && wanted.is_none_or(|state| state == node.state.into())
     })?;
     Ok(pb::ListNodesResponse {
-        nodes: nodes.iter().map(|node| convert::node(node, mesh.as_ref())).collect(),
+        nodes: nodes
+            .iter()
+            .map(|node| convert::node(topology, node, mesh.as_ref()))
+            .collect(),
         next_page_token,
     })
 }
@@ -67,9 +73,8 @@ pub(super) fn mesh(field: &str, text: &str) -> Result<Option<MeshId>, Status> {
     Ok(Some(mesh))
 }
 
-pub(super) fn in_mesh(node: &Node, mesh: &Option<MeshId>) -> bool {
-    mesh.as_ref()
-        .is_none_or(|mesh| node.meshes.iter().any(|part| part.mesh == *mesh))
+pub(super) fn in_mesh(node: &Node, mesh: Option<&MeshId>) -> bool {
+    mesh.is_none_or(|mesh| node.meshes.iter().any(|part| part.mesh == *mesh))
 }
 
 fn nodes<'a>(

@@ -17,6 +17,8 @@ pub(crate) enum Kind {
     Nodes,
     /// `ListDecisions`: id of a decision.
     Decisions,
+    /// `ListEvents`: number of an event.
+    Events,
 }
 
 // === impl Kind ===
@@ -26,6 +28,7 @@ impl Kind {
         match self {
             Self::Nodes => "n",
             Self::Decisions => "d",
+            Self::Events => "e",
         }
     }
 }

@@ -6,7 +6,10 @@ use fixture::Cables;
 
 fn service(topology: &Arc<TopologySnapshot>) -> (TopologyQueries, latest::Sender<Arc<TopologySnapshot>>) {
     let (sender, receiver) = latest::channel(Arc::clone(topology));
-    (TopologyQueries::new(receiver, CancellationToken::new()), sender)
+    (
+        TopologyQueries::new(receiver, History::new(start().wall), CancellationToken::new()),
+        sender,
+    )
 }
 
 fn pair() -> Cables {

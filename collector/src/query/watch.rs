@@ -46,9 +46,13 @@ impl Watcher {
     fn whole(&self, now: &TopologySnapshot) -> VecDeque<pb::WatchTopologyResponse> {
         let mut messages = Messages::new(now);
         messages.current.full = true;
-        for node in now.nodes().values().filter(|node| list::in_mesh(node, &self.mesh)) {
+        for node in now
+            .nodes()
+            .values()
+            .filter(|node| list::in_mesh(node, self.mesh.as_ref()))
+        {
             let links = convert::links(node, self.mesh.as_ref()).map(|(_, link)| link);
-            messages.add(Some(convert::node(node, self.mesh.as_ref())), links.collect());
+            messages.add(Some(convert::node(now, node, self.mesh.as_ref())), links.collect());
         }
         messages.finish()
     }
@@ -72,8 +76,8 @@ impl Watcher {
             match (was, is) {
                 (Some(_), None) => messages.current.removed_nodes.push(key.to_string()),
                 (_, Some(is)) => {
-                    let differs = was.is_none_or(|was| self.shown(was) != self.shown(is));
-                    messages.add(differs.then(|| convert::node(is, self.mesh.as_ref())), links);
+                    let differs = was.is_none_or(|was| self.shown(told, was) != self.shown(now, is));
+                    messages.add(differs.then(|| convert::node(now, is, self.mesh.as_ref())), links);
                 }
                 (None, None) => {}
             }
@@ -83,7 +87,7 @@ impl Watcher {
 
     fn known<'a>(&self, topology: &'a TopologySnapshot, key: &NodeKey) -> Option<&'a Node> {
         let node = topology.node(key)?;
-        list::in_mesh(node, &self.mesh).then_some(node)
+        list::in_mesh(node, self.mesh.as_ref()).then_some(node)
     }
 
     fn links<'a>(&'a self, node: Option<&'a Node>) -> BTreeMap<&'a crate::topology::LinkKey, pb::Link> {
@@ -93,10 +97,10 @@ impl Watcher {
     }
 
     /// A node as far as its changes matter: the time of its last report moves all the time.
-    fn shown(&self, node: &Node) -> pb::Node {
+    fn shown(&self, topology: &TopologySnapshot, node: &Node) -> pb::Node {
         pb::Node {
             last_report: None,
-            ..convert::node(node, self.mesh.as_ref())
+            ..convert::node(topology, node, self.mesh.as_ref())
         }
     }
 }

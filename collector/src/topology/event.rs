@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
-use mesh_proto::model::{Clock, Hello, MacAddr, MeshId, NodeId, Snapshot};
+use mesh_proto::model::{Clock, Event, Hello, MacAddr, MeshId, NodeId, Record, Snapshot};
 
 use super::NodeState;
 
@@ -42,6 +42,13 @@ pub enum TopologyEvent {
         /// Its clocks when it saw this.
         clock: Option<Clock>,
     },
+    /// Something happened at a node.
+    Recorded {
+        /// Whose.
+        session: Arc<SessionFacts>,
+        /// What, in the order it happened; none of it was told before.
+        records: Vec<Record>,
+    },
     /// Reports or records are missing.
     Gap(Arc<SessionFacts>),
     /// The stream ended, for whatever reason.
@@ -50,7 +57,7 @@ pub enum TopologyEvent {
     Tick,
 }
 
-/// What an event changed, for the log.
+/// What an event changed or brought, for the log and for who asks later.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Changes {
     /// Nodes that were not known before.
@@ -61,6 +68,21 @@ pub struct Changes {
     pub left: Vec<NodeId>,
     /// Addresses that more than one node claims since now.
     pub contested: Vec<Contest>,
+    /// What happened at nodes.
+    pub happened: Vec<Happening>,
+}
+
+/// Something that happened at a node.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Happening {
+    /// Where.
+    pub node: NodeId,
+    /// In which mesh, if the node has said so much yet.
+    pub mesh: Option<MeshId>,
+    /// When, by our clock; never later than it was told.
+    pub time: SystemTime,
+    /// What.
+    pub event: Event,
 }
 
 /// Two nodes claim one address.

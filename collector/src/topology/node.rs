@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
-use mesh_proto::model::{Clock, Hello, MeshId, MeshView, NodeId, Snapshot};
+use mesh_proto::model::{Clock, Hello, IfName, MeshId, MeshView, NodeId, Snapshot};
 
 use super::directory::{Claims, Directory, Mentioned, Place, claimed};
 use super::event::{Moment, SessionFacts};
@@ -24,6 +24,8 @@ pub(super) struct Observed {
     pub(super) changed_in: u64,
     pub(super) view: Arc<Snapshot>,
     heard: Moment,
+    /// One instant by our wall clock and by the node's boot clock.
+    clocks: (SystemTime, u64),
     clock_offset: Option<f64>,
     pub(super) totals: Arc<Totals>,
     pub(super) claims: BTreeSet<Place>,
@@ -34,22 +36,24 @@ impl Observed {
     pub(super) fn new(session: Arc<SessionFacts>, now: Moment) -> Self {
         Self {
             hello: Arc::new(session.hello.clone()),
-            session,
             connected: true,
             reported: false,
             live: true,
             changed_in: 0,
             view: Arc::default(),
             heard: now,
+            clocks: (now.wall, session.hello.clock.boottime_ns),
             clock_offset: None,
             totals: Arc::default(),
             claims: BTreeSet::new(),
             mentioned: Mentioned::default(),
+            session,
         }
     }
 
     pub(super) fn begin(&mut self, session: Arc<SessionFacts>, now: Moment) {
         self.hello = Arc::new(session.hello.clone());
+        self.clocks = (now.wall, session.hello.clock.boottime_ns);
         self.session = session;
         self.connected = true;
         self.heard = now;
@@ -59,6 +63,9 @@ impl Observed {
     pub(super) fn hear(&mut self, view: Arc<Snapshot>, clock: Option<Clock>, now: Moment) -> bool {
         self.heard = now;
         self.reported = true;
+        if let Some(clock) = clock {
+            self.clocks = (now.wall, clock.boottime_ns);
+        }
         self.clock_offset = clock.and_then(|clock| offset(clock, now.wall)).or(self.clock_offset);
         let changed = !same_but_for_counters(&self.view, &view);
         if changed {
@@ -83,6 +90,20 @@ impl Observed {
 
     pub(super) fn meshes(&self) -> impl Iterator<Item = &MeshId> {
         self.view.meshes.values().map(|mesh| &mesh.settings.mesh)
+    }
+
+    /// The mesh of a mesh interface, as last reported.
+    pub(super) fn mesh_of(&self, mesh_ifname: &IfName) -> Option<&MeshId> {
+        mesh_of(&self.view, mesh_ifname)
+    }
+
+    /// A time of the node's boot clock by our wall clock. Nodes' own wall clocks are not trusted: many have none.
+    pub(super) fn wall_time(&self, boottime_ns: u64) -> Option<SystemTime> {
+        let (wall, at) = self.clocks;
+        match boottime_ns.checked_sub(at) {
+            Some(later) => wall.checked_add(Duration::from_nanos(later)),
+            None => wall.checked_sub(Duration::from_nanos(at - boottime_ns)),
+        }
     }
 
     /// As readers see it.
@@ -154,6 +175,12 @@ impl Observed {
     }
 }
 
+/// The mesh of a mesh interface that exists, or that the agent is to look after.
+pub(super) fn mesh_of<'a>(view: &'a Snapshot, mesh_ifname: &IfName) -> Option<&'a MeshId> {
+    let seen = view.meshes.get(mesh_ifname).map(|mesh| &mesh.settings.mesh);
+    seen.or_else(|| view.managed.get(mesh_ifname).map(|managed| &managed.mesh))
+}
+
 fn link_key(mesh: &MeshId, key: &mesh_proto::model::NeighborKey) -> LinkKey {
     LinkKey {
         mesh: mesh.clone(),
@@ -172,6 +199,7 @@ fn offset(clock: Clock, wall: SystemTime) -> Option<f64> {
 fn same_but_for_counters(a: &Snapshot, b: &Snapshot) -> bool {
     a.probes == b.probes
         && a.svid == b.svid
+        && a.managed == b.managed
         && a.meshes.len() == b.meshes.len()
         && a.meshes
             .iter()

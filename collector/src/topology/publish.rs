@@ -1,14 +1,17 @@
 //! The topology's one writer: applies events as they come, hands out snapshots at a bounded pace.
 //!
-//! A burst of events costs one snapshot, and a lone event waits for none.
+//! A burst of events costs one snapshot, and a lone event waits for none. What came of each event goes to the log and into
+//! the history.
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use mesh_proto::model::Event;
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, MissedTickBehavior};
 
-use super::{Changes, Moment, Topology, TopologyEvent, TopologySnapshot};
+use super::{Changes, Happening, Moment, Topology, TopologyEvent, TopologySnapshot};
+use crate::history::History;
 
 /// Two snapshots are at least this far apart: within the 50 ms from receipt to sight that are promised, with room for
 /// the work itself.
@@ -22,6 +25,7 @@ const BATCH: usize = 256;
 pub async fn run(
     mut events: mpsc::Receiver<TopologyEvent>,
     snapshots: watch::Sender<Arc<TopologySnapshot>>,
+    history: History,
     now: impl Fn() -> Moment,
 ) {
     let mut topology = Topology::default();
@@ -39,7 +43,10 @@ pub async fn run(
             () = tokio::time::sleep_until(due), if topology.is_dirty() => {}
         }
         for event in batch.drain(..) {
-            log(topology.apply(event, now()));
+            let now = now();
+            let changes = topology.apply(event, now);
+            history.note(&changes, now);
+            log(changes);
         }
         if topology.is_dirty() && due <= Instant::now() {
             snapshots.send_replace(Arc::new(topology.snapshot(now())));
@@ -63,5 +70,43 @@ fn log(changes: Changes) {
             mesh = %contest.mesh, address = %contest.address, holder = %contest.holder, claimant = %contest.claimant,
             "two nodes claim one address"
         );
+    }
+    for happening in changes.happened {
+        log_happening(&happening);
+    }
+}
+
+/// Churn is counted and kept; here are told the events that somebody may have to act on.
+fn log_happening(happening: &Happening) {
+    let (node, mesh) = (&happening.node, happening.mesh.as_ref().map(tracing::field::display));
+    match &happening.event {
+        Event::ConfigDrift {
+            mesh_ifname,
+            setting,
+            wanted,
+            in_force,
+            action,
+        } => tracing::warn!(
+            %node, mesh, %mesh_ifname, setting, wanted, in_force, action = action.as_str(),
+            "a setting was not as configured"
+        ),
+        Event::GatewaySilent {
+            mesh_ifname,
+            orig_address,
+            silent: true,
+            last_seen_msecs,
+            ..
+        } => tracing::warn!(%node, mesh, %mesh_ifname, %orig_address, last_seen_msecs, "a node's gateway is silent"),
+        Event::GatewaySilent {
+            mesh_ifname,
+            orig_address,
+            given_up,
+            last_seen_msecs,
+            ..
+        } => tracing::info!(
+            %node, mesh, %mesh_ifname, %orig_address, given_up, last_seen_msecs,
+            "a node's silent gateway is heard again, or given up"
+        ),
+        Event::PathSwitch { .. } | Event::AdjacencyChange { .. } => {}
     }
 }

@@ -196,6 +196,11 @@ impl Node {
         Some((part, self.view(part)))
     }
 
+    /// The mesh of one of the node's mesh interfaces; `None`: the node has not said, or has no agent.
+    pub fn mesh_of(&self, mesh_ifname: &IfName) -> Option<&MeshId> {
+        super::node::mesh_of(&self.agent.as_ref()?.view, mesh_ifname)
+    }
+
     /// What the node sees in a mesh of its own; `None`: it is unobserved.
     pub fn view(&self, part: &NodeMesh) -> Option<&MeshView> {
         self.agent.as_ref()?.view.meshes.get(part.mesh_ifname.as_ref()?)

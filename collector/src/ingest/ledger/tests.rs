@@ -52,6 +52,7 @@ fn a_reconnected_agent_is_told_how_far_its_records_came() {
         ledger.records(&a, epoch(1, 1), 1, 10),
         Some(Arrival {
             high_water: 10,
+            before: 0,
             gap: false
         })
     );
@@ -68,6 +69,7 @@ fn a_reconnected_agent_is_told_how_far_its_records_came() {
 fn missing_records_are_a_gap_and_repeated_ones_are_not() {
     let (mut ledger, a) = (Ledger::default(), node("a"));
     ledger.open(&a, epoch(1, 1)).unwrap();
+    let mut before = 0;
     for (first, count, high_water, gap) in [
         (1, 3, 3, false),
         (2, 3, 4, false),
@@ -80,9 +82,14 @@ fn missing_records_are_a_gap_and_repeated_ones_are_not() {
     ] {
         assert_eq!(
             ledger.records(&a, epoch(1, 1), first, count),
-            Some(Arrival { high_water, gap }),
+            Some(Arrival {
+                high_water,
+                before,
+                gap
+            }),
             "{first} + {count}"
         );
+        before = high_water;
     }
 }
 
@@ -95,6 +102,7 @@ fn records_from_before_the_collector_started_are_no_gap() {
         first,
         Some(Arrival {
             high_water: 500,
+            before: 0,
             gap: false
         })
     );
@@ -103,6 +111,7 @@ fn records_from_before_the_collector_started_are_no_gap() {
         second,
         Some(Arrival {
             high_water: 502,
+            before: 500,
             gap: true
         })
     );

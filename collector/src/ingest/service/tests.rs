@@ -14,6 +14,7 @@ use tonic::transport::Channel;
 use super::*;
 use crate::access::layer::AccessLayer;
 use crate::clock;
+use crate::history::History;
 use crate::metrics::Instruments;
 use crate::testing::{hello, mac, node, snapshot, view, with_originator};
 use crate::topology::{NodeKey, TopologySnapshot, publish};
@@ -39,7 +40,12 @@ impl Collector {
         let (connections, incoming) = mpsc::channel(4);
         let (events_tx, events) = mpsc::channel(16);
         let (topology_tx, topology) = watch::channel(Arc::new(TopologySnapshot::empty(clock::now().wall)));
-        tokio::spawn(publish::run(events, topology_tx, clock::now));
+        tokio::spawn(publish::run(
+            events,
+            topology_tx,
+            History::new(clock::now().wall),
+            clock::now,
+        ));
         let drain = CancellationToken::new();
         let service = TelemetryServiceServer::new(TelemetryIngest::new(events_tx, drain.clone()))
             .max_decoding_message_size(MESSAGE_BYTES);

@@ -28,9 +28,11 @@ pub(super) fn input(request: pb::StreamRequest) -> Result<Input, Reject> {
         },
         Some(Kind::Records(records)) => {
             let (first, count) = (records.first_sequence, records.records.len() as u64);
-            // Read for their validity alone: this release keeps no history, and numbers count whatever the kind.
-            records.into_model()?;
-            Input::Records { first, count }
+            Input::Records {
+                first,
+                count,
+                known: records.into_model()?,
+            }
         }
     })
 }

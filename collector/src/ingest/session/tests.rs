@@ -1,5 +1,5 @@
 use mesh_proto::convert::limits;
-use mesh_proto::model::{Changes, ProbeStatus, Snapshot};
+use mesh_proto::model::{Changes, Event, ProbeStatus, Snapshot};
 
 use super::*;
 use crate::testing::*;
@@ -40,7 +40,23 @@ fn misfit(sequence: u64) -> Input {
 }
 
 fn records(first: u64, count: u64) -> Input {
-    Input::Records { first, count }
+    let known = (first..first + count).map(|number| (number, record(number))).collect();
+    Input::Records { first, count, known }
+}
+
+/// Carries its number as its time.
+fn record(number: u64) -> Record {
+    let event = Event::GatewaySilent {
+        mesh_ifname: ifname("bat0"),
+        orig_address: mac(9),
+        silent: true,
+        given_up: false,
+        last_seen_msecs: 6_000,
+    };
+    Record {
+        boottime_ns: number,
+        event,
+    }
 }
 
 /// What came of a message, written short.
@@ -60,6 +76,10 @@ fn word(output: &Output) -> String {
         Output::Event(TopologyEvent::Opened(_)) => "opened".to_owned(),
         Output::Event(TopologyEvent::Reported { view, .. }) => format!("reported {}", view.meshes.len()),
         Output::Event(TopologyEvent::Gap(_)) => "gap".to_owned(),
+        Output::Event(TopologyEvent::Recorded { records, .. }) => {
+            let numbers: Vec<_> = records.iter().map(|record| record.boottime_ns).collect();
+            format!("recorded {numbers:?}")
+        }
         Output::Event(other) => format!("{other:?}"),
     }
 }
@@ -153,10 +173,11 @@ fn the_last_number_there_is_has_no_next() {
 fn records_are_acknowledged_whatever_the_live_lane_does() {
     check([
         (hello_of(1, 1), "opened, welcome 0"),
-        (records(1, 3), "records 3"),
+        (records(1, 3), "recorded [1, 2, 3], records 3"),
         (delta(1), "gap, full sync please: a delta came before any full view"),
-        (records(3, 2), "records 4"),
-        (records(9, 1), "gap, records 9"),
+        (records(3, 2), "recorded [4], records 4"),
+        (records(2, 2), "records 4"),
+        (records(9, 1), "gap, recorded [9], records 9"),
         (Input::Unknown, ""),
     ]);
 }
@@ -189,7 +210,11 @@ fn a_newer_session_ends_the_older_one_and_an_older_one_is_not_let_in() {
     let (mut old, mut ledger) = begin();
     assert_eq!(told(old.handle(hello_of(2, 1), &mut ledger)), "opened, welcome 0");
     assert_eq!(told(old.handle(full(1), &mut ledger)), "reported 1, live 1");
-    assert_eq!(told(old.handle(records(1, 5), &mut ledger)), "records 5");
+    assert_eq!(told(old.handle(records(1, 1), &mut ledger)), "recorded [1], records 1");
+    assert_eq!(
+        told(old.handle(records(2, 4), &mut ledger)),
+        "recorded [2, 3, 4, 5], records 5"
+    );
     let (mut new, _) = begin();
     assert_eq!(told(new.handle(hello_of(2, 2), &mut ledger)), "opened, welcome 5");
     for input in [delta(2), full(2), records(6, 1), Input::Unknown] {

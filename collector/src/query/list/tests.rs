@@ -104,10 +104,12 @@ fn node_is_told_with_all_that_is_known_of_it() {
                     gateways: Some(
                         0,
                     ),
+                    selected_gateway: None,
                 },
             ],
             probes: [],
             contested_addresses: [],
+            managed: [],
         }
     "#]]
     .assert_debug_eq(&answer.nodes[0]);
