@@ -11,8 +11,13 @@ use std::fmt;
 
 use mesh_proto::model::{IfName, MacAddr};
 
-use super::{Goal, Knob, Observed, Owner};
-use crate::config::{Mesh, Select, Vid};
+use super::{Goal, Knob, MeshSetting, Observed, Owner, Setting, Value};
+use crate::config::{Algorithm, Mesh, Select, Vid, Vlan};
+
+mod claim;
+mod member;
+
+use claim::Claims;
 
 /// What one mesh interface should be.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -51,7 +56,7 @@ pub enum Problem {
         known: Vec<String>,
     },
     /// A bridge, a mesh interface, …
-    #[error("{0} cannot carry a mesh: bridges, bonds, mesh interfaces and what is on top of them cannot be members")]
+    #[error("{0} cannot carry a mesh: the loopback, bridges and mesh interfaces cannot be members; name another")]
     CannotBeMember(IfName),
     /// Left to its master.
     #[error("{interface} is a member of {master} and is left to it: take it out there first, or here")]
@@ -120,11 +125,162 @@ impl fmt::Display for Missing {
 }
 
 /// What each mesh interface of a configuration should be on this machine.
+///
+/// Names and addresses come before patterns, among the tables of one mesh interface and between them. A pattern is what
+/// a name is not: where something stands against it, it leaves the interface alone with a warning, and that is no problem.
 pub fn resolve(meshes: &BTreeMap<IfName, Mesh>, observed: &Observed) -> BTreeMap<IfName, Resolved> {
-    let _ = observed;
-    meshes.keys().map(|name| (name.clone(), Resolved::default())).collect()
+    let claims = Claims::new(meshes, observed);
+    meshes
+        .iter()
+        .map(|(name, mesh)| {
+            (
+                name.clone(),
+                Resolver::new(name, mesh, meshes, observed).resolve(&claims),
+            )
+        })
+        .collect()
+}
+
+/// One mesh interface on its way to its result.
+struct Resolver<'a> {
+    name: &'a IfName,
+    mesh: &'a Mesh,
+    meshes: &'a BTreeMap<IfName, Mesh>,
+    observed: &'a Observed,
+    resolved: Resolved,
+}
+
+impl<'a> Resolver<'a> {
+    fn new(name: &'a IfName, mesh: &'a Mesh, meshes: &'a BTreeMap<IfName, Mesh>, observed: &'a Observed) -> Self {
+        let fact = observed.facts.interfaces.get(name);
+        Self {
+            name,
+            mesh,
+            meshes,
+            observed,
+            resolved: Resolved {
+                owner: fact.and_then(|fact| fact.owner.clone()),
+                ..Resolved::default()
+            },
+        }
+    }
+
+    fn resolve(mut self, claims: &Claims<'a>) -> Resolved {
+        if !self.mesh.is_wish() {
+            return self.resolved;
+        }
+        let facts = &self.observed.facts;
+        if self.algorithm_now().is_none() && facts.interfaces.contains_key(self.name) {
+            self.problem(Problem::NoMesh(self.name.clone()));
+            return self.resolved;
+        }
+        let algorithm = self.algorithm();
+        self.interface();
+        for (setting, value) in self.mesh.settings() {
+            self.mesh_setting(setting, value);
+        }
+        if algorithm == Algorithm::BatmanV.name() && self.mesh.network_coding == Some(true) {
+            self.warn(format!("{}.network_coding means nothing with BATMAN_V", self.name));
+        }
+        for (vid, vlan) in &self.mesh.vlan {
+            self.vlan(*vid, vlan);
+        }
+        member::resolve(&mut self, claims, &algorithm);
+        self.resolved
+    }
+
+    fn algorithm_now(&self) -> Option<&'a Value> {
+        self.observed.state.get(&Knob::mesh(self.name, Setting::Algorithm))
+    }
+
+    /// That the interface exists; the algorithm is the wished one, or the present one, or the kernel's own default.
+    fn algorithm(&mut self) -> String {
+        let wanted = match (self.mesh.algorithm, self.algorithm_now()) {
+            (None, Some(Value::Algorithm(now))) => now.clone(),
+            (wanted, _) => {
+                let wanted = wanted.unwrap_or(Algorithm::BatmanIv).name();
+                match &self.observed.facts.algorithms {
+                    Some(known) if !known.contains(wanted) => {
+                        let known = known.iter().cloned().collect();
+                        self.problem(Problem::NoAlgorithm { wanted, known });
+                    }
+                    _ => {}
+                }
+                wanted.to_owned()
+            }
+        };
+        let knob = Knob::mesh(self.name, Setting::Algorithm);
+        self.goal(knob, Value::Algorithm(wanted.clone()));
+        wanted
+    }
+
+    fn interface(&mut self) {
+        let knob = |setting| Knob::mesh(self.name, setting);
+        let wishes = [
+            (knob(Setting::Mtu), self.mesh.mtu.map(Value::Number)),
+            (knob(Setting::Address), self.mesh.mac.map(Value::Address)),
+            (knob(Setting::Up), Some(Value::Flag(self.mesh.up.unwrap_or(true)))),
+        ];
+        for (knob, value) in wishes {
+            if let Some(value) = value {
+                self.goal(knob, value);
+            }
+        }
+    }
+
+    /// A kernel tells all it knows of a mesh interface. Where this one is not made yet, another one shows what it knows;
+    /// where there is none, reading back will.
+    fn mesh_setting(&mut self, setting: MeshSetting, value: Value) {
+        let setting = Setting::Mesh(setting);
+        let state = &self.observed.state;
+        let knows = |mesh| state.get(&Knob::mesh(mesh, setting)).is_some();
+        let known = if self.algorithm_now().is_some() {
+            knows(self.name)
+        } else {
+            let meshes = &self.observed.facts.meshes;
+            meshes.is_empty() || meshes.keys().any(knows)
+        };
+        self.goal_if(known, Knob::mesh(self.name, setting), value);
+    }
+
+    fn vlan(&mut self, vid: Vid, vlan: &Vlan) {
+        let Some(isolation) = vlan.ap_isolation else {
+            return;
+        };
+        let knob = Knob::vlan(self.name, vid.get());
+        let there = self.observed.facts.meshes.get(self.name);
+        if there.is_some_and(|mesh| mesh.vlans.contains(&vid.get())) {
+            let known = self.observed.state.get(&knob).is_some();
+            self.goal_if(known, knob, Value::Flag(isolation));
+        } else {
+            self.resolved.missing.push(Missing::Vlan(self.name.clone(), vid));
+        }
+    }
+
+    fn goal(&mut self, knob: Knob, value: Value) {
+        self.resolved.goal.knobs.insert(knob, Some(value));
+    }
+
+    fn goal_if(&mut self, known: bool, knob: Knob, value: Value) {
+        if known {
+            self.goal(knob, value);
+        } else {
+            self.problem(Problem::Lacking { knob });
+        }
+    }
+
+    fn problem(&mut self, problem: Problem) {
+        self.resolved.problems.push(problem);
+    }
+
+    fn warn(&mut self, warning: String) {
+        self.resolved.warnings.push(warning);
+    }
 }
 
 fn join(names: &[IfName]) -> String {
     names.iter().map(IfName::as_str).collect::<Vec<_>>().join(", ")
 }
+
+#[cfg(test)]
+mod tests;

@@ -142,19 +142,29 @@ impl Member {
 }
 
 impl TryFrom<Table> for Member {
-    type Error = &'static str;
+    type Error = String;
 
     fn try_from(table: Table) -> Result<Self, Self::Error> {
-        let select = match (table.name, table.mac, table.pattern) {
-            (Some(name), None, None) => Select::Name(name),
-            (None, Some(mac), None) => Select::Mac(mac),
-            (None, None, Some(pattern)) => Select::Pattern(pattern),
-            _ => return Err("a member is said by exactly one of `name`, `pattern` and `mac`"),
+        let name = table.name.map(Select::Name);
+        let pattern = table.pattern.map(Select::Pattern);
+        let mac = table.mac.map(Select::Mac);
+        let mut said: Vec<Select> = [name, pattern, mac].into_iter().flatten().collect();
+        let (Some(select), true) = (said.pop(), said.is_empty()) else {
+            // The place of one of several tables is not known here; what is written in it says which.
+            let said: Vec<String> = said.iter().map(Select::to_string).collect();
+            let of = if said.is_empty() {
+                String::new()
+            } else {
+                format!(" (here beside {})", said.join(", "))
+            };
+            return Err(format!(
+                "a member is said by exactly one of `name`, `pattern` and `mac`{of}"
+            ));
         };
         if table.set_mac.is_some() && matches!(select, Select::Pattern(_)) {
-            return Err(
-                "`set_mac` with `pattern` would give one address to several interfaces; say the member by `name` or `mac`",
-            );
+            return Err(format!(
+                "`set_mac` with {select} would give one address to several interfaces; say the member by `name` or `mac`"
+            ));
         }
         Ok(Self {
             select,

@@ -197,3 +197,6 @@ impl Mesh {
         true
     }
 }
+
+#[cfg(test)]
+mod tests;

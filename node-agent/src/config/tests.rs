@@ -30,8 +30,10 @@ fn what_is_wrong_is_named_with_its_place() {
         expect!["agent.toml: no mesh interface is named: add a table for each, as in [mesh.bat0]"],
     );
     check(
-        "[mesh.bat0]\nhop_penalty = 3\n",
-        expect!["agent.toml:2: mesh.bat0.hop_penalty: unknown field `hop_penalty`, expected `name`"],
+        "[mesh.bat0]\nhop_penalties = 3\n",
+        expect![
+            "agent.toml:2: mesh.bat0.hop_penalties: unknown field `hop_penalties`, expected one of `name`, `policy`, `algorithm`, `orig_interval`, `aggregation`, `ap_isolation`, `isolation_mark`, `bonding`, `bridge_loop_avoidance`, `distributed_arp_table`, `fragmentation`, `gw_mode`, `gw_bandwidth_down_kbit`, `gw_bandwidth_up_kbit`, `gw_sel_class`, `hop_penalty`, `log_level`, `multicast_forceflood`, `multicast_fanout`, `network_coding`, `mtu`, `mac`, `up`, `member`, `vlan`"
+        ],
     );
     check(
         "[mesh.\"bat/0\"]\n",

@@ -67,8 +67,9 @@ pub struct IsolationMark {
     pub mask: u32,
 }
 
-/// Interface names with `*` (any characters, none too) and `?` (one), and at least one character that is neither: a pattern of
-/// wildcards alone would take the interface one is logged in over too.
+/// Interface names with `*` (any characters, none too) and `?` (one), and at least one character that is neither: a
+/// pattern of wildcards alone would take the interface one is logged in over too. Neither stands for a dot, so that `eth*` does
+/// not mean the VLAN `eth0.10`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Pattern(String);
@@ -206,17 +207,17 @@ impl Pattern {
                     star = Some((at, seen));
                     at += 1;
                 }
-                Some(wanted) if *wanted == '?' || *wanted == name[seen] => {
+                Some(wanted) if *wanted == name[seen] || (*wanted == '?' && name[seen] != '.') => {
                     at += 1;
                     seen += 1;
                 }
                 _ => match star {
-                    Some((star_at, taken)) => {
+                    Some((star_at, taken)) if name[taken] != '.' => {
                         star = Some((star_at, taken + 1));
                         at = star_at + 1;
                         seen = taken + 1;
                     }
-                    None => return false,
+                    _ => return false,
                 },
             }
         }
@@ -313,3 +314,6 @@ pub struct InvalidVid(String);
 fn shortened(text: &str) -> String {
     text.chars().take(40).collect()
 }
+
+#[cfg(test)]
+mod tests;

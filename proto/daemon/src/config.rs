@@ -7,6 +7,8 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use serde::de::DeserializeOwned;
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
 
 /// A configuration that cannot be used. The daemon exits with 78.
 #[derive(Debug, thiserror::Error)]
@@ -57,15 +59,58 @@ pub fn parse<T: DeserializeOwned>(path: &Path, text: &str) -> Result<T, ConfigEr
 fn invalid(path: &Path, text: &str, span: Option<Range<usize>>, message: &str) -> ConfigError {
     let start = span.map_or(0, |span| span.start).min(text.len());
     let line = text.as_bytes()[..start].iter().filter(|byte| **byte == b'\n').count();
+    let key = match DeTable::parse(text) {
+        Ok(table) => key_in(table.get_ref(), start),
+        Err(_) => key_at(text, line),
+    };
     ConfigError::Invalid {
         path: path.to_owned(),
         line: line + 1,
-        key: key_at(text, line),
+        key,
         message: message.trim().replace('\n', "; "),
     }
 }
 
-/// Table and key of a line, by looking: its own `key =`, and the nearest `[table]` above.
+/// Tables and key of what stands at an offset; elements of an array are called as the array is.
+fn key_in(table: &DeTable<'_>, offset: usize) -> Option<String> {
+    table.iter().find_map(|(key, value)| {
+        let name = quoted(key.get_ref());
+        if let Some(inner) = key_in_value(value.get_ref(), offset) {
+            return Some(format!("{name}.{inner}"));
+        }
+        let here = [key.span(), value.span()].iter().any(|span| span.contains(&offset)) || is_element(value, offset);
+        here.then_some(name)
+    })
+}
+
+fn key_in_value(value: &DeValue<'_>, offset: usize) -> Option<String> {
+    match value {
+        DeValue::Table(table) => key_in(table, offset),
+        DeValue::Array(elements) => elements
+            .iter()
+            .find_map(|element| key_in_value(element.get_ref(), offset)),
+        _ => None,
+    }
+}
+
+/// An array of tables stands in several places.
+fn is_element(value: &Spanned<DeValue<'_>>, offset: usize) -> bool {
+    match value.get_ref() {
+        DeValue::Array(elements) => elements.iter().any(|element| element.span().contains(&offset)),
+        _ => false,
+    }
+}
+
+fn quoted(key: &str) -> String {
+    let bare = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-');
+    if !key.is_empty() && key.chars().all(bare) {
+        key.to_owned()
+    } else {
+        format!("{key:?}")
+    }
+}
+
+/// Table and key of a line of what is no TOML, by looking: its own `key =`, and the nearest `[table]` above.
 fn key_at(text: &str, line: usize) -> Option<String> {
     let header = |line: &str| {
         let line = line.trim();

@@ -10,6 +10,23 @@ use crate::Span;
 #[expect(dead_code, reason = "only read by Debug")]
 struct Example {
     collect: Collect,
+    #[serde(default)]
+    member: Vec<Member>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(dead_code, reason = "only read by Debug")]
+struct Member {
+    name: String,
+    radio: Option<Radio>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(dead_code, reason = "only read by Debug")]
+struct Radio {
+    frequency: u32,
 }
 
 #[derive(Debug, Deserialize)]
@@ -53,6 +70,34 @@ fn a_missing_key_names_its_table() {
     check(
         "[collect]\ndepth = 3\n",
         expect!["agent.toml:1: collect: missing field `interval`"],
+    );
+}
+
+#[test]
+fn a_key_in_a_list_of_tables_names_the_whole_way_to_it() {
+    check(
+        "[[member]]\nname = \"a\"\n[[member]]\nname = \"b\"\nnaem = 1\n",
+        expect!["agent.toml:5: member.naem: unknown field `naem`, expected `name` or `radio`"],
+    );
+    check(
+        "[[member]]\nname = \"a\"\nradio = { frequency = \"2412\" }\n",
+        expect![[r#"agent.toml:3: member.radio.frequency: invalid type: string "2412", expected u32"#]],
+    );
+    check(
+        "[[member]]\nname = \"a\"\n\n[member.radio]\nfreq = 1\n",
+        expect!["agent.toml:5: member.radio.freq: unknown field `freq`, expected `frequency`"],
+    );
+    check(
+        "[collect]\ninterval = \"2s\"\n\n[[member]]\nname = \"a\"\n\n[[member]]\n",
+        expect!["agent.toml:7: member: missing field `name`"],
+    );
+}
+
+#[test]
+fn a_key_in_a_list_over_several_lines_names_the_whole_way_to_it() {
+    check(
+        "member = [\n  { name = \"a\" },\n  { name = \"b\", radio = { freq = 1 } },\n]\n",
+        expect!["agent.toml:3: member.radio.freq: unknown field `freq`, expected `frequency`"],
     );
 }
 
