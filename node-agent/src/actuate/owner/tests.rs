@@ -329,6 +329,12 @@ proptest! {
         }
     }
 
+}
+
+proptest! {
+    // Each case makes files.
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
     #[test]
     fn no_match_is_too_odd(pattern in "[!*?\\[\\]a-z -]{0,12}", ifname in "[a-z0-9]{1,15}") {
         let text = format!("[Match]\nName={pattern}\n[Network]\nBatmanAdvanced=bat0\n");

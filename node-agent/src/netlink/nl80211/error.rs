@@ -47,6 +47,8 @@ pub enum RadioError {
     Kernel {
         /// What was asked.
         what: String,
+        /// Its number.
+        errno: i32,
         /// What the kernel said.
         source: io::Error,
     },
@@ -68,6 +70,7 @@ impl RadioError {
             libc::ERFKILL => Self::SwitchedOff,
             errno => Self::Kernel {
                 what: format!("{command:?}"),
+                errno,
                 source: extack::source(errno, text),
             },
         }
@@ -79,7 +82,10 @@ impl RadioError {
             rtnetlink::Error::NetlinkError(error) => match error.raw_code().abs() {
                 libc::ENODEV => Self::NoSuchInterface,
                 libc::ERFKILL => Self::SwitchedOff,
-                _ => Self::Kernel {
+                libc::EBUSY => Self::Busy(Nl80211Command::SetInterface),
+                libc::EPERM => Self::Denied(Nl80211Command::SetInterface),
+                errno => Self::Kernel {
+                    errno,
                     what: "setting the interface up or down".to_owned(),
                     source: error.to_io(),
                 },
@@ -88,9 +94,8 @@ impl RadioError {
         }
     }
 
-    /// The error number, where the kernel's own stands.
-    pub(super) fn is(&self, errno: i32) -> bool {
-        matches!(self, Self::Kernel { source, .. } if source.kind() == io::Error::from_raw_os_error(errno).kind()
-            && (source.raw_os_error().is_none() || source.raw_os_error() == Some(errno)))
+    /// The kernel says this, and nothing more is known of it.
+    pub(super) fn is(&self, number: i32) -> bool {
+        matches!(self, Self::Kernel { errno, .. } if *errno == number)
     }
 }

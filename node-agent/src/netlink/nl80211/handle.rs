@@ -54,8 +54,8 @@ pub fn new_connection() -> io::Result<(impl Future<Output = ()> + Send, RadioHan
 }
 
 impl RadioHandle {
-    /// Keeps the names of meshes joined in this folder, made when needed, so that another process knows them: the kernel
-    /// does not tell them. Without it they are known to this handle and its clones alone.
+    /// Keeps what was joined in this folder, made when needed, so that another process knows it: the kernel does not tell
+    /// a mesh's name. Without it that is known to this handle and its clones alone.
     #[must_use]
     pub fn remembering_in(self, folder: PathBuf) -> Self {
         Self {
@@ -71,14 +71,15 @@ impl RadioHandle {
         };
         let mut interfaces = self.interfaces(family).await?;
         for interface in &mut interfaces {
+            // It may have gone meanwhile; then the next look does not show it.
             if interface.iftype == InterfaceType::MeshPoint && interface.joined {
-                // It may have gone meanwhile; then the next look does not show it.
                 interface.forwarding = self.forwarding(family, interface.ifindex).await.ok().flatten();
-                if let Ok(Some(count)) = self.carrier_changes(interface.ifindex).await
-                    && let Some(id) = self.memory.recall(interface, count)
-                {
-                    interface.in_mesh(&id);
-                }
+            }
+            if interface.is_told_by_halves()
+                && let Ok(Some(count)) = self.carrier_changes(interface.ifindex).await
+                && let Some(remembered) = self.memory.recall(interface, count)
+            {
+                interface.complete(remembered);
             }
         }
         Ok(interfaces)
@@ -117,13 +118,11 @@ impl RadioHandle {
             }
             joined => joined?,
         }
-        if let Network::Mesh(id) = &radio.network {
-            if self.forwarding(family, ifindex).await? != Some(false) {
-                return Err(RadioError::Forwards);
-            }
-            if let Some(count) = self.carrier_changes(ifindex).await? {
-                self.memory.keep(&interface, count, id);
-            }
+        if matches!(radio.network, Network::Mesh(_)) && self.forwarding(family, ifindex).await? != Some(false) {
+            return Err(RadioError::Forwards);
+        }
+        if let Some(count) = self.carrier_changes(ifindex).await? {
+            self.memory.keep(&interface, count, radio);
         }
         Ok(())
     }

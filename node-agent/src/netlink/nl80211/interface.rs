@@ -51,9 +51,26 @@ impl WirelessInterface {
         Some(interface)
     }
 
-    /// Names the mesh it is in.
-    pub(super) fn in_mesh(&mut self, id: &str) {
-        self.network = self.radio(Network::Mesh, Some(id.as_bytes().to_vec()));
+    /// The kernel leaves out some of what network it is in; see [`super::memory`].
+    pub(super) fn is_told_by_halves(&self) -> bool {
+        self.joined && (self.iftype == InterfaceType::MeshPoint || self.channel.is_none())
+    }
+
+    /// Adds what is remembered of the network it is in to what the kernel tells.
+    pub(super) fn complete(&mut self, remembered: Radio) {
+        match &remembered.network {
+            Network::Mesh(id) if self.iftype == InterfaceType::MeshPoint => {
+                self.network = self.radio(Network::Mesh, Some(id.as_bytes().to_vec()));
+            }
+            Network::Ibss(ssid)
+                if self.iftype == InterfaceType::Adhoc
+                    && self.channel.is_none()
+                    && self.ssid.as_deref() == Some(ssid.as_bytes()) =>
+            {
+                self.network = Some(remembered);
+            }
+            Network::Mesh(_) | Network::Ibss(_) => {}
+        }
     }
 
     fn radio(&self, network: impl FnOnce(String) -> Network, name: Option<Vec<u8>>) -> Option<Radio> {

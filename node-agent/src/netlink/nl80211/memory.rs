@@ -1,11 +1,12 @@
-//! Names of the meshes that were joined: no kernel tells the name of a mesh an interface is in.
+//! What was joined, for what no kernel tells: the name of a mesh; the channel of an ad-hoc network that is not formed
+//! yet, which takes some seconds for the first that joins.
 //!
-//! What we joined is written down beside how often the interface had gained or lost its carrier by then. It loses it
-//! when it leaves a mesh or is set down, and gains it when it joins, whoever does it: so while the count stands, the
-//! name is the one that was written. Where it does not, the name is unknown, and stays so until we join again.
+//! It is written down beside how often the interface had gained or lost its carrier by then. It loses it when it leaves
+//! a mesh or is set down, and gains it when it joins, whoever does it: so while the count stands, what was written is
+//! so. Where it does not, it is unknown, and stays so until we join again.
 //!
 //! One file an interface: several agents of one machine (`run`, `apply`) share the folder. Nothing is lost with it but
-//! the names.
+//! this.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -15,6 +16,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use serde::{Deserialize, Serialize};
 
 use super::WirelessInterface;
+use crate::actuate::Radio;
 
 /// What was joined.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -23,7 +25,7 @@ struct Joined {
     boot: String,
     wiphy: u32,
     carrier_changes: u32,
-    mesh_id: String,
+    radio: Radio,
 }
 
 /// See the module. Cheap to clone.
@@ -42,8 +44,8 @@ impl Memory {
         }
     }
 
-    /// The name of the mesh it is in, if it is known.
-    pub(super) fn recall(&self, interface: &WirelessInterface, carrier_changes: u32) -> Option<String> {
+    /// What it was joined to, if that is still so.
+    pub(super) fn recall(&self, interface: &WirelessInterface, carrier_changes: u32) -> Option<Radio> {
         let held = || self.lock().get(&interface.ifindex).cloned();
         let joined = [self.read(interface.ifindex), held()].into_iter().flatten();
         let boot = boot();
@@ -51,29 +53,29 @@ impl Memory {
             .filter(|joined| {
                 joined.boot == boot && joined.wiphy == interface.wiphy && joined.carrier_changes == carrier_changes
             })
-            .map(|joined| joined.mesh_id)
+            .map(|joined| joined.radio)
             .next()
     }
 
-    /// It has just joined this mesh.
-    pub(super) fn keep(&self, interface: &WirelessInterface, carrier_changes: u32, mesh_id: &str) {
+    /// It has just joined this.
+    pub(super) fn keep(&self, interface: &WirelessInterface, carrier_changes: u32, radio: &Radio) {
         let joined = Joined {
             boot: boot(),
             wiphy: interface.wiphy,
             carrier_changes,
-            mesh_id: mesh_id.to_owned(),
+            radio: radio.clone(),
         };
         if let Err(error) = self.write(interface.ifindex, &joined) {
             tracing::warn!(
                 ifname = interface.ifname,
                 %error,
-                "The name of the mesh joined cannot be written down; another run of this program will join it again"
+                "What was joined cannot be written down; another run of this program will join it again"
             );
         }
         self.lock().insert(interface.ifindex, joined);
     }
 
-    /// It is in no mesh any more.
+    /// It is in no network any more.
     pub(super) fn forget(&self, ifindex: u32) {
         self.lock().remove(&ifindex);
         if let Some(file) = self.file(ifindex) {

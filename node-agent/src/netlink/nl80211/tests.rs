@@ -142,8 +142,30 @@ fn a_mesh_reads_back_as_it_was_joined_once_its_name_is_known() {
     );
     assert!(found.joined);
     assert_eq!(found.network, None);
-    found.in_mesh("roofs");
+    assert!(found.is_told_by_halves());
+    // The name is the one remembered, the channel the kernel's: it may have been switched.
+    found.complete(radio(Network::Mesh("roofs".to_owned()), 5200, Width::Ht20));
     assert_eq!(found.network, Some(wanted));
+}
+
+#[test]
+fn an_ad_hoc_network_that_is_not_formed_yet_is_where_it_was_joined() {
+    let wanted = radio(Network::Ibss("fields".to_owned()), 2412, Width::Ht20);
+    let named = |name: &str| vec![Nl80211Attr::SsidRaw(name.as_bytes().to_vec())];
+    let mut forming = told(InterfaceType::Adhoc, named("fields"));
+    assert_eq!(forming.network, None);
+    assert!(forming.is_told_by_halves());
+    forming.complete(wanted.clone());
+    assert_eq!(forming.network, Some(wanted.clone()));
+    let mut another = told(InterfaceType::Adhoc, named("meadows"));
+    another.complete(wanted.clone());
+    assert_eq!(another.network, None);
+    let mut mesh = told(
+        InterfaceType::MeshPoint,
+        channel(Channel::new(2412, Width::Ht20).unwrap()),
+    );
+    mesh.complete(wanted);
+    assert_eq!(mesh.network, None, "of another kind");
 }
 
 #[test]
@@ -227,12 +249,13 @@ fn one_odd_attribute_costs_no_more_than_itself() {
 }
 
 #[test]
-fn a_mesh_s_name_is_known_while_the_carrier_s_count_stands() {
+fn what_was_joined_is_known_while_the_carrier_s_count_stands() {
     let folder = tempfile::tempdir().unwrap();
+    let roofs = radio(Network::Mesh("roofs".to_owned()), 2412, Width::Ht20);
     let here = Memory::in_folder(folder.path().join("radio"));
     let interface = told(InterfaceType::MeshPoint, Vec::new());
     assert_eq!(here.recall(&interface, 4), None);
-    here.keep(&interface, 4, "roofs");
+    here.keep(&interface, 4, &roofs);
     let other = WirelessInterface {
         ifindex: 4,
         ..interface.clone()
@@ -242,7 +265,7 @@ fn a_mesh_s_name_is_known_while_the_carrier_s_count_stands() {
         ..interface.clone()
     };
     for memory in [here.clone(), Memory::in_folder(folder.path().join("radio"))] {
-        assert_eq!(memory.recall(&interface, 4).as_deref(), Some("roofs"));
+        assert_eq!(memory.recall(&interface, 4).as_ref(), Some(&roofs));
         assert_eq!(memory.recall(&interface, 6), None, "left and joined by somebody else");
         assert_eq!(memory.recall(&other, 4), None);
         assert_eq!(memory.recall(&elsewhere, 4), None);
@@ -256,10 +279,11 @@ fn a_mesh_s_name_is_known_while_the_carrier_s_count_stands() {
 }
 
 #[test]
-fn a_name_of_an_earlier_boot_is_not_known() {
+fn what_was_joined_before_a_boot_is_not_known() {
     let folder = tempfile::tempdir().unwrap();
+    let roofs = radio(Network::Mesh("roofs".to_owned()), 2412, Width::Ht20);
     let interface = told(InterfaceType::MeshPoint, Vec::new());
-    Memory::in_folder(folder.path().to_owned()).keep(&interface, 4, "roofs");
+    Memory::in_folder(folder.path().to_owned()).keep(&interface, 4, &roofs);
     let file = folder.path().join("3.json");
     let mut written: serde_json::Value = serde_json::from_slice(&std::fs::read(&file).unwrap()).unwrap();
     written["boot"] = "another".into();
@@ -270,11 +294,12 @@ fn a_name_of_an_earlier_boot_is_not_known() {
 }
 
 #[test]
-fn without_a_folder_names_are_known_to_one_process() {
+fn without_a_folder_what_was_joined_is_known_to_one_process() {
+    let roofs = radio(Network::Mesh("roofs".to_owned()), 2412, Width::Ht20);
     let memory = Memory::default();
     let interface = told(InterfaceType::MeshPoint, Vec::new());
-    memory.keep(&interface, 4, "roofs");
-    assert_eq!(memory.clone().recall(&interface, 4).as_deref(), Some("roofs"));
+    memory.keep(&interface, 4, &roofs);
+    assert_eq!(memory.clone().recall(&interface, 4), Some(roofs));
 }
 
 /// On a machine with wireless it lists that; neither may be an error.
