@@ -5,19 +5,21 @@
 //! network. Where kernels differ, [`Quirks`] chooses.
 
 mod mesh;
+pub(crate) mod worlds;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 
 use mesh_proto::model::{IfName, MacAddr};
 
 use super::{
-    Facts, HardSetting, InterfaceFact, Kernel, Knob, MeshFact, Observed, Radio, RadioUse, ReadError, Setting, State,
-    Target, Value, WriteError,
+    Facts, HardSetting, InterfaceFact, Kernel, Knob, MeshFact, MeshSetting, Observed, Radio, RadioUse, ReadError,
+    Setting, State, Target, Value, WriteError,
 };
 pub(crate) use mesh::SimMesh;
 
 /// The simulated kernel. Tests change its fields to do what others do.
-#[derive(Debug, Clone, Default)]
+#[derive(Clone, Default)]
 pub(crate) struct Sim {
     /// Mesh interfaces.
     pub(crate) meshes: BTreeMap<IfName, SimMesh>,
@@ -188,7 +190,9 @@ impl Sim {
                 let limit = self.mtu_limit(name);
                 let mesh = self.meshes.get_mut(name).ok_or(WriteError::Gone)?;
                 mesh.set(knob.setting, value, limit)?;
-                self.fit_mtu_if(knob.setting, name);
+                if knob.setting == Setting::Mesh(MeshSetting::Fragmentation) {
+                    self.fit_mtu(name);
+                }
                 Ok(())
             }
             Target::Vlan(name, vid) => {
@@ -231,8 +235,10 @@ impl Sim {
         let interface = self.interfaces.get_mut(name).ok_or(WriteError::Gone)?;
         interface.set(setting, value, quirks)?;
         let after = interface.master.clone();
-        for mesh in [before, after].into_iter().flatten() {
-            self.fit_mtu_if(setting, &mesh);
+        if matches!(setting, Setting::Master | Setting::Mtu | Setting::Up | Setting::Radio) {
+            for mesh in [before, after].into_iter().flatten() {
+                self.fit_mtu(&mesh);
+            }
         }
         Ok(())
     }
@@ -251,14 +257,7 @@ impl Sim {
         }
     }
 
-    fn fit_mtu_if(&mut self, setting: Setting, name: &IfName) {
-        use super::MeshSetting::Fragmentation;
-        if !matches!(
-            setting,
-            Setting::Mesh(Fragmentation) | Setting::Master | Setting::Mtu | Setting::Up | Setting::Radio
-        ) {
-            return;
-        }
+    fn fit_mtu(&mut self, name: &IfName) {
         let limit = self.mtu_limit(name);
         let sticky = self.quirks.mtu_is_sticky;
         let Some(mesh) = self.meshes.get_mut(name) else { return };
@@ -320,6 +319,18 @@ fn number(value: Option<&Value>) -> Result<u32, WriteError> {
     match value {
         Some(Value::Number(number)) => Ok(*number),
         _ => Err(WriteError::Refused("no number".to_owned())),
+    }
+}
+
+/// Short enough to be read in a failed test.
+impl fmt::Debug for Sim {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let knobs = self.state().knobs;
+        let knobs = knobs
+            .iter()
+            .map(|(knob, value)| format!("{knob}={}", knob.setting.show(value)));
+        let knobs: Vec<_> = knobs.collect();
+        write!(f, "Sim {{ {}, {:?} }}", knobs.join(" "), self.quirks)
     }
 }
 

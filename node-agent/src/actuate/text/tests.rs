@@ -1,0 +1,186 @@
+use std::path::PathBuf;
+
+use expect_test::{Expect, expect};
+
+use super::*;
+use crate::actuate::apply::{Permit, apply};
+use crate::actuate::desired::{Missing, Problem};
+use crate::actuate::sim::worlds::{ifname, knob};
+use crate::actuate::sim::{Sim, SimInterface, SimMesh};
+use crate::actuate::{Goal, Knob, Network, Radio, Width, WriteError};
+use crate::config::Vid;
+use futures_util::FutureExt;
+
+fn number(value: u32) -> Option<Value> {
+    Some(Value::Number(value))
+}
+
+fn interface(name: &str) -> Option<Value> {
+    Some(Value::Interface(ifname(name)))
+}
+
+fn algorithm(name: &str) -> Option<Value> {
+    Some(Value::Algorithm(name.to_owned()))
+}
+
+fn radio() -> Option<Value> {
+    Some(Value::Radio(Radio {
+        network: Network::Mesh("roofs".to_owned()),
+        frequency_mhz: 5180,
+        width: Width::Ht20,
+    }))
+}
+
+/// bat0 with eth2, and eth1 and wlan0 free.
+fn sim() -> Sim {
+    let mut sim = Sim::default();
+    sim.meshes.insert(ifname("bat0"), SimMesh::new("BATMAN_IV", 1));
+    for (name, interface) in [
+        ("eth1", SimInterface::ethernet(1)),
+        ("eth2", SimInterface::ethernet(2)),
+        ("wlan0", SimInterface::wireless(3)),
+    ] {
+        sim.interfaces.insert(ifname(name), interface);
+    }
+    sim.set(&knob("eth2.master"), interface("bat0").as_ref())
+        .expect("it joins");
+    sim
+}
+
+fn goal<const N: usize>(knobs: [(&str, Option<Value>); N]) -> Goal {
+    let knobs = knobs.into_iter().map(|(text, value)| (knob(text), value));
+    Goal { knobs: knobs.collect() }
+}
+
+fn planned(sim: &Sim, goal: &Goal, resolved: &Resolved, expected: &Expect) {
+    expected.assert_eq(&plan(&ifname("bat0"), &Plan::new(&sim.state(), goal), resolved));
+}
+
+#[test]
+fn a_plan_reads_like_a_diff() {
+    let goal = goal([
+        ("bat0.hop_penalty", number(15)),
+        ("bat0.orig_interval", number(5000)),
+        ("bat0.gw_mode", number(2)),
+        ("bat0.gw_bandwidth_down_kbit", number(200)),
+        ("eth1.master", interface("bat0")),
+        ("eth1.mtu", number(1560)),
+        ("eth1.hop_penalty", number(10)),
+        ("eth2.master", None),
+        ("wlan0.radio", radio()),
+    ]);
+    planned(&sim(), &goal, &Resolved::default(), &expect![[]]);
+}
+
+#[test]
+fn what_comes_back_after_a_mesh_is_made_anew_is_seen() {
+    let mut sim = sim();
+    sim.set(&knob("bat0.hop_penalty"), number(15).as_ref()).expect("set");
+    sim.set(&knob("eth2.hop_penalty"), number(5).as_ref()).expect("set");
+    sim.set(&knob("bat0.master"), interface("br0").as_ref()).expect("set");
+    planned(
+        &sim,
+        &goal([("bat0.algorithm", algorithm("BATMAN_V"))]),
+        &Resolved::default(),
+        &expect![[]],
+    );
+}
+
+#[test]
+fn a_mesh_goes_in_one_line() {
+    planned(
+        &sim(),
+        &goal([("bat0.algorithm", None)]),
+        &Resolved::default(),
+        &expect![[]],
+    );
+}
+
+#[test]
+fn nothing_to_do_is_said() {
+    planned(
+        &sim(),
+        &goal([("bat0.hop_penalty", number(30))]),
+        &Resolved::default(),
+        &expect![[]],
+    );
+}
+
+#[test]
+fn remarks_say_why_nothing_is_done() {
+    let hop_penalty = goal([("bat0.hop_penalty", number(15))]);
+    let resolved = Resolved {
+        problems: vec![Problem::OtherMaster {
+            interface: ifname("eth1"),
+            master: ifname("br0"),
+        }],
+        missing: vec![Missing::Vlan(ifname("bat0"), Vid::try_from(10).expect("a VLAN"))],
+        warnings: vec!["eth2 has an MTU of 1500".to_owned()],
+        ..Resolved::default()
+    };
+    planned(&sim(), &hop_penalty, &resolved, &expect![[]]);
+    let resolved = Resolved {
+        missing: vec![Missing::Vlan(ifname("bat0"), Vid::try_from(10).expect("a VLAN"))],
+        ..Resolved::default()
+    };
+    planned(&sim(), &Goal::default(), &resolved, &expect![[]]);
+    let resolved = Resolved {
+        owner: Some(Owner {
+            manager: "systemd-networkd",
+            file: PathBuf::from("/etc/systemd/network/bat0.netdev"),
+        }),
+        ..Resolved::default()
+    };
+    planned(&sim(), &hop_penalty, &resolved, &expect![[]]);
+}
+
+#[test]
+fn a_report_says_what_is_in_force() {
+    let mut sim = sim();
+    sim.failing
+        .insert(knob("eth1.mtu"), WriteError::Unsupported("Invalid argument".to_owned()));
+    let goal = goal([
+        ("bat0.hop_penalty", number(15)),
+        ("bat0.orig_interval", number(10)),
+        ("bat0.gw_sel_class", number(300)),
+        ("eth1.mtu", number(9000)),
+        ("eth1.master", interface("bat0")),
+    ]);
+    let came = apply(&mut sim, &goal, Permit::default())
+        .now_or_never()
+        .expect("it ends");
+    expect![[]].assert_eq(&report(&ifname("bat0"), &came, &Resolved::default()));
+}
+
+#[test]
+fn a_report_says_what_was_not_permitted() {
+    let goal = goal([
+        ("bat0.algorithm", algorithm("BATMAN_V")),
+        ("bat0.hop_penalty", number(15)),
+    ]);
+    let came = apply(&mut sim(), &goal, Permit::default())
+        .now_or_never()
+        .expect("it ends");
+    expect![[]].assert_eq(&report(&ifname("bat0"), &came, &Resolved::default()));
+}
+
+#[test]
+fn every_step_has_words() {
+    let mut sim = sim();
+    sim.meshes.insert(ifname("bat1"), SimMesh::new("BATMAN_V", 2));
+    sim.set(&knob("wlan0.radio"), radio().as_ref()).expect("it joins");
+    sim.meshes
+        .get_mut(&ifname("bat0"))
+        .expect("it is there")
+        .vlans
+        .insert(10, false);
+    let mut goal = goal([
+        ("eth2.master", interface("bat1")),
+        ("bat2.algorithm", algorithm("BATMAN_V")),
+        ("wlan0.radio", None),
+        ("wlan0.up", Some(Value::Flag(false))),
+    ]);
+    goal.knobs
+        .insert(Knob::vlan(&ifname("bat0"), 10), Some(Value::Flag(true)));
+    planned(&sim, &goal, &Resolved::default(), &expect![[]]);
+}
