@@ -214,7 +214,7 @@ fn a_silent_gateway_is_seen_by_a_glance_between_two_samples() {
     let derived = node.step();
     assert!(!derived.meshes[&bat0()].gateways[&B].silent);
     assert_eq!(node.state.with_gateways(), BTreeMap::from([(bat0(), 7)]));
-    let mut glance_at = |node: &mut Node, millis: u32| {
+    let glance_at = |node: &mut Node, millis: u32| {
         gateway_heard(node, millis);
         let mesh = node.mesh();
         let seen = GatewayGlance {

@@ -40,8 +40,8 @@ pub struct Config {
 
 /// Reports until `shutdown`.
 ///
-/// `snapshots`: the newest view, published once per interval, changed or not, since each publication is the sign of
-/// life; `None` until there is one. `records`: what happened, each once. `status` is for people.
+/// `snapshots`: the newest view, published at least once per interval, changed or not, since each publication is the sign
+/// of life; `None` until there is one. `records`: what happened, each once. `status` is for people.
 pub async fn run(
     config: Config,
     identity: IdentitySource,

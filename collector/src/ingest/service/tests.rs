@@ -2,7 +2,7 @@
 
 use std::convert::Infallible;
 
-use mesh_proto::model::Snapshot;
+use mesh_proto::model::{DriftAction, Event, Record, Snapshot};
 use mesh_proto::pb::stream_request::Kind as Ask;
 use mesh_proto::pb::telemetry_service_client::TelemetryServiceClient;
 use mesh_proto::pb::telemetry_service_server::TelemetryServiceServer;
@@ -14,9 +14,9 @@ use tonic::transport::Channel;
 use super::*;
 use crate::access::layer::AccessLayer;
 use crate::clock;
-use crate::history::History;
+use crate::history::{History, Kind as HistoryKind, What};
 use crate::metrics::Instruments;
-use crate::testing::{hello, mac, node, snapshot, view, with_originator};
+use crate::testing::{hello, ifname, mac, node, snapshot, view, with_originator};
 use crate::topology::{NodeKey, TopologySnapshot, publish};
 
 const MESSAGE_BYTES: usize = 64 * 1024;
@@ -25,6 +25,7 @@ const MESSAGE_BYTES: usize = 64 * 1024;
 struct Collector {
     connections: mpsc::Sender<Result<Connection, Infallible>>,
     topology: watch::Receiver<Arc<TopologySnapshot>>,
+    history: History,
     instruments: Arc<Instruments>,
     drain: CancellationToken,
 }
@@ -40,12 +41,8 @@ impl Collector {
         let (connections, incoming) = mpsc::channel(4);
         let (events_tx, events) = mpsc::channel(16);
         let (topology_tx, topology) = watch::channel(Arc::new(TopologySnapshot::empty(clock::now().wall)));
-        tokio::spawn(publish::run(
-            events,
-            topology_tx,
-            History::new(clock::now().wall),
-            clock::now,
-        ));
+        let history = History::new(clock::now().wall);
+        tokio::spawn(publish::run(events, topology_tx, history.clone(), clock::now));
         let drain = CancellationToken::new();
         let service = TelemetryServiceServer::new(TelemetryIngest::new(events_tx, drain.clone()))
             .max_decoding_message_size(MESSAGE_BYTES);
@@ -58,6 +55,7 @@ impl Collector {
         Self {
             connections,
             topology,
+            history,
             instruments,
             drain,
         }
@@ -146,6 +144,54 @@ fn full_sync(sequence: u64, view: &Snapshot) -> Ask {
 
 fn key(name: &str) -> NodeKey {
     NodeKey::Observed(node(name))
+}
+
+/// Records under way when a connection breaks are sent again by the next one.
+#[tokio::test]
+async fn what_happened_is_kept_once_however_often_it_is_told() {
+    let mut collector = Collector::start();
+    let records = |numbers: std::ops::RangeInclusive<u64>| {
+        let drift = |number: u64| {
+            let setting = format!("setting {number}");
+            let bat0 = ifname("bat0");
+            pb::Record::from(&Record {
+                boottime_ns: number,
+                event: Event::config_drift(bat0, &setting, "1", "2", DriftAction::Reported),
+            })
+        };
+        Ask::Records(pb::Records {
+            first_sequence: *numbers.start(),
+            records: numbers.map(drift).collect(),
+        })
+    };
+    let mut a = collector.session("a", 1, 1).await;
+    a.ask(records(1..=3)).await;
+    assert!(matches!(a.answer().await, Ok(Some(Kind::RecordsAck(_)))));
+    drop(a);
+    let mut a = collector.session("a", 1, 2).await;
+    a.ask(records(2..=5)).await;
+    assert!(matches!(a.answer().await, Ok(Some(Kind::RecordsAck(_)))));
+    // Events are applied in their order, so what came before this report is there when the report is.
+    a.lives(1).await;
+    let reported = |snapshot: &TopologySnapshot| {
+        let agent = snapshot.node(&key("a")).and_then(|node| node.agent.as_ref());
+        agent.is_some_and(|agent| agent.totals.reports == 1)
+    };
+    collector.until(reported).await;
+    let (entries, _) = collector
+        .history
+        .page(None, 100, |entry| entry.what.kind() == HistoryKind::ConfigDrift);
+    let settings: Vec<_> = entries
+        .iter()
+        .filter_map(|entry| match &entry.what {
+            What::Told(Event::ConfigDrift { setting, .. }) => Some(setting.as_str()),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(
+        settings,
+        ["setting 1", "setting 2", "setting 3", "setting 4", "setting 5"]
+    );
 }
 
 #[tokio::test]

@@ -1,4 +1,5 @@
 use expect_test::expect;
+use mesh_proto::model::{Gateway, ManagePolicy, Managed};
 use tonic::Code;
 
 use super::*;
@@ -236,4 +237,86 @@ fn bad_requests_are_told_what_to_do() {
         state 7 is none this release knows: use NODE_STATE_LIVE, NODE_STATE_STALE, NODE_STATE_UNOBSERVED or none
         mesh: "a\nb" is no mesh name: 1 to 63 printable characters"#]]
     .assert_eq(&messages.join("\n"));
+}
+
+/// A mesh interface that should exist and does not is no part of the mesh, but it is managed.
+#[test]
+fn what_is_managed_and_a_silent_gateway_are_told() {
+    let with = |drift: u32, silent: bool| {
+        let mut view = crate::testing::view(crate::testing::mac(1));
+        let gateway = Gateway {
+            best: true,
+            router: None,
+            bandwidth_down_kbit: 10_000,
+            bandwidth_up_kbit: 2_000,
+            silent,
+        };
+        let other = Gateway {
+            best: false,
+            silent: false,
+            ..gateway.clone()
+        };
+        view.gateways = [(crate::testing::mac(8), other), (crate::testing::mac(9), gateway)].into();
+        let mut snapshot = crate::testing::snapshot(view);
+        for (name, mesh, policy) in [
+            ("bat0", "roofs", ManagePolicy::Enforce),
+            ("bat7", "cellars", ManagePolicy::LeftToOwner),
+        ] {
+            let managed = Managed {
+                mesh: mesh_id(mesh),
+                policy,
+                drift,
+            };
+            snapshot.managed.insert(crate::testing::ifname(name), managed);
+        }
+        snapshot
+    };
+    let mut known = Topology::default();
+    let mut tell = |snapshot: mesh_proto::model::Snapshot| {
+        let event = TopologyEvent::Reported {
+            session: crate::testing::session("a", 1, 1),
+            view: Arc::new(snapshot),
+            clock: None,
+        };
+        known.apply(event, start());
+        known.snapshot(start())
+    };
+    let before = tell(with(0, false));
+    let now = tell(with(2, true));
+    assert!(now.version() > before.version(), "a watcher is to be told");
+    let nodes = list_nodes(&now, &pb::ListNodesRequest::default()).unwrap().nodes;
+    expect![[r#"
+        (
+            [
+                Managed {
+                    mesh: "roofs",
+                    mesh_ifname: "bat0",
+                    policy: "enforce",
+                    drift: 2,
+                },
+                Managed {
+                    mesh: "cellars",
+                    mesh_ifname: "bat7",
+                    policy: "left_to_owner",
+                    drift: 2,
+                },
+            ],
+            Some(
+                SelectedGateway {
+                    orig_address: "02:00:00:00:00:09",
+                    orig_node: "",
+                    silent: true,
+                    bandwidth_down: 10000,
+                    bandwidth_up: 2000,
+                },
+            ),
+        )
+    "#]]
+    .assert_debug_eq(&(&nodes[0].managed, &nodes[0].meshes[0].selected_gateway));
+    let request = pb::ListNodesRequest {
+        mesh: "roofs".to_owned(),
+        ..Default::default()
+    };
+    let nodes = list_nodes(&now, &request).unwrap().nodes;
+    assert_eq!(nodes[0].managed.len(), 1, "of the mesh asked for");
 }
