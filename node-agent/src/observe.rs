@@ -93,7 +93,7 @@ impl Observer {
         };
         loop {
             // Cancel-safe: ticks are, `next` keeps in the ring what it has not handed over, and a change of what is
-            // managed is marked as seen only when it is read.
+            // managed counts as seen only once it has been awaited to its end.
             tokio::select! {
                 () = stop.cancelled() => return,
                 _ = heartbeat.tick() => vouch(&mut observing.observer.probes),

@@ -41,3 +41,19 @@ pub fn call(lab: &Lab, method: &str, request: &Value) -> Result<Value> {
     let answer = text(lab, Some(request), method)?;
     serde_json::from_str(&answer).with_context(|| format!("grpcurl {method} printed {answer:?}"))
 }
+
+/// What happened, as far as `request` (of `ListEvents`) asks for it: all pages, the newest last.
+///
+/// # Errors
+/// As [`call`].
+pub fn events(lab: &Lab, request: &Value) -> Result<Vec<Value>> {
+    let (mut request, mut events) = (request.clone(), Vec::new());
+    loop {
+        let page = call(lab, "mesh.v1.TopologyService/ListEvents", &request)?;
+        events.extend(page["events"].as_array().cloned().unwrap_or_default());
+        match page["next_page_token"].as_str() {
+            Some(token) if !token.is_empty() => request["page_token"] = Value::from(token),
+            _ => return Ok(events),
+        }
+    }
+}
