@@ -38,6 +38,7 @@ use crate::metrics::Instruments;
 use crate::query::TopologyQueries;
 use crate::rebalance::{self, Decisions, Plan, Policy};
 use crate::topology::{TopologySnapshot, publish};
+use crate::watchdog::{self, Pulse};
 
 /// Events on their way to the topology. Where it is full, streams wait, and with them their agents: nothing is lost.
 const EVENTS: usize = 1_024;
@@ -66,7 +67,8 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     let history = History::new(clock::now().wall);
 
     let mut tasks = JoinSet::new();
-    tasks.spawn(publish::run(events, topology_tx, history.clone(), clock::now));
+    let pulse = Pulse::default();
+    tasks.spawn(publish::run(events, topology_tx, history.clone(), pulse.counted(clock::now)));
     tasks.spawn(rebalance::run(
         topology.clone(),
         Policy::default(),
@@ -122,6 +124,9 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
         "collector is up"
     );
     mesh_daemon::notify_ready();
+    if let Some(watchdog) = mesh_daemon::Watchdog::asked_for() {
+        tasks.spawn(watchdog::run(watchdog, pulse, config.grpc.socket.clone()));
+    }
     let failure = tokio::select! {
         () = told_to_stop() => None,
         Some(ended) = servers.join_next() => Some(ended),

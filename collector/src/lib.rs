@@ -16,3 +16,4 @@ pub mod rebalance;
 #[cfg(test)]
 mod testing;
 pub mod topology;
+pub mod watchdog;

@@ -44,6 +44,8 @@ pub struct Config {
     pub state: State,
     /// `status` asks here.
     pub control: Control,
+    /// Who to run as.
+    pub privilege: Privilege,
     /// Log lines.
     pub log: Log,
 }
@@ -122,6 +124,14 @@ pub struct Control {
     pub socket: PathBuf,
 }
 
+/// `[privilege]`
+#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Privilege {
+    /// The user to become when started as root; absent: stay, and give up all but the needed capabilities.
+    pub user: Option<String>,
+}
+
 /// `[log]`
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -168,6 +178,14 @@ impl Config {
     /// [`InvalidConfig`], ready to be shown; the agent exits with 78.
     pub fn load(path: &Path) -> Result<Self, InvalidConfig> {
         config::load::<Self>(path)?.checked(path)
+    }
+
+    /// Checks a text as if it were the file's.
+    ///
+    /// # Errors
+    /// [`InvalidConfig`], ready to be shown.
+    pub fn parse(path: &Path, text: &str) -> Result<Self, InvalidConfig> {
+        config::parse::<Self>(path, text)?.checked(path)
     }
 
     /// Changes whenever one of the mesh tables does, and only then: 64 hex digits. Comments and the order of keys are no

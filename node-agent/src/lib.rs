@@ -11,12 +11,14 @@
 pub mod actuate;
 pub mod app;
 pub mod collect;
+pub mod command;
 pub mod config;
 pub mod control;
 pub mod derive;
 pub mod ebpf;
 pub mod netlink;
 pub mod observe;
+pub mod privilege;
 pub mod sample;
 pub mod status;
 pub mod uplink;
