@@ -221,7 +221,7 @@ fn a_silent_gateway_is_seen_by_a_glance_between_two_samples() {
             gateways: mesh.gateways.clone(),
             originators: mesh.originators.clone(),
         };
-        node.sample.boottime_ns += 1_000_000_000;
+        node.sample.boottime_ns += 10_000_000_000;
         let glanced = Glance {
             boottime_ns: node.sample.boottime_ns,
             meshes: BTreeMap::from([(bat0(), seen)]),
