@@ -13,6 +13,7 @@
 //! Invariants: only [`apply`] writes to the kernel, through [`Kernel`]; nothing is believed set before it was read back;
 //! nothing is taken from another master; the mesh interfaces are independent of each other.
 
+pub mod adopt;
 pub mod apply;
 pub mod confirm;
 pub mod desired;
@@ -27,6 +28,7 @@ pub mod plan;
 pub mod radio;
 #[cfg(test)]
 pub(crate) mod sim;
+pub mod reconcile;
 pub mod state;
 pub mod text;
 

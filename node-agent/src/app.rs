@@ -5,8 +5,12 @@
 //! | snapshots (watch) | the latest | who is slow sees fewer |
 //! | records (mpsc) | 1,024 | the newest is dropped and counted |
 //! | uplink status (watch) | the latest | who is slow sees fewer |
+//! | managed, managing (watch) | the latest | who is slow sees fewer |
+//! | changes in the kernel (mpsc) | 1 | one that waits says it all |
+//! | asked over the socket (mpsc) | 4 | who asks waits |
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,24 +18,28 @@ use mesh_proto::model::hello::default_mesh;
 use mesh_proto::model::{IfName, InvalidName, MeshId, ProbeStatus, Record, Snapshot};
 use mesh_transport::{IdentitySource, SpiffeId, SpiffeIdError, WorkloadApi};
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::{JoinError, JoinSet, block_in_place};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
+use crate::actuate::linux::Linux;
+use crate::actuate::reconcile::{self, Channels, Clock, Manager, Wishes};
 use crate::collect::{self, host};
 use crate::config::Config;
-use crate::control::{Control, ControlError};
+use crate::control::{Answer, Asked, Control, ControlError, Request};
 use crate::derive;
 use crate::ebpf::{ProbeConfig, Probes};
 use crate::observe::{self, Observer, Outputs};
-use crate::status::Status;
+use crate::status::{Managing, Status};
 use crate::uplink::{self, HelloInfo, UplinkStatus};
 
 /// Between the observer and the uplink, which takes them at once and keeps more of its own.
 const RECORDS_WAITING: usize = 1_024;
-/// For the tasks to end by themselves.
-const FAREWELL: Duration = Duration::from_secs(3);
+/// Asked of the one who writes; they are answered one after the other.
+const ASKED_WAITING: usize = 4;
+/// For the tasks to end by themselves; a change of the mesh that was begun is ended.
+const FAREWELL: Duration = Duration::from_secs(20);
 
 /// Why the agent does not start. Nothing of the mesh is among it.
 #[derive(Debug, thiserror::Error)]
@@ -57,6 +65,7 @@ pub enum AppError {
 #[derive(Debug)]
 pub struct App {
     config: Config,
+    wishes: Wishes,
     control: Option<Control>,
     meshes: BTreeMap<IfName, MeshId>,
     reports_to: Option<ReportsTo>,
@@ -69,11 +78,13 @@ struct ReportsTo {
 }
 
 impl App {
-    /// Checks what a configuration file alone cannot say.
+    /// Checks what a configuration file alone cannot say. `path`: where the configuration was read, to read it anew.
     ///
     /// # Errors
     /// [`AppError`]
-    pub fn new(config: Config) -> Result<Self, AppError> {
+    pub fn new(config: Config, path: &Path) -> Result<Self, AppError> {
+        let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+        let wishes = Wishes::new(&path, config.clone());
         let mut meshes = BTreeMap::new();
         for (ifname, mesh) in &config.mesh {
             let name = mesh.name.clone().map_or_else(|| default_mesh(ifname), Ok)?;
@@ -91,6 +102,7 @@ impl App {
         };
         Ok(Self {
             config,
+            wishes,
             control,
             meshes,
             reports_to,
@@ -104,6 +116,7 @@ impl App {
     pub async fn run(self, stop: CancellationToken) -> Result<(), AppError> {
         let Self {
             config,
+            wishes,
             control,
             meshes,
             reports_to,
@@ -111,6 +124,11 @@ impl App {
         let (snapshots, latest) = watch::channel::<Option<Arc<Snapshot>>>(None);
         let (records, recorded) = mpsc::channel::<Record>(RECORDS_WAITING);
         let (uplink_status, uplink_now) = watch::channel(UplinkStatus::default());
+        let (managed, managed_now) = watch::channel(BTreeMap::new());
+        let (managing, managing_now) = watch::channel(Managing::default());
+        let (changes, changed) = mpsc::channel::<()>(1);
+        let (ask, asked) = mpsc::channel::<Asked>(ASKED_WAITING);
+        let (beats, _alive) = watch::channel(());
         let name = config.node.name.clone().unwrap_or_else(|| kernel_text("hostname"));
 
         let identity = reports_to
@@ -131,10 +149,25 @@ impl App {
                 .enabled
                 .then(|| block_in_place(|| Probes::load(&probe_config(&config)))),
             identity: identity.as_ref().map(IdentitySource::watch),
-            managed: None,
+            managed: Some(managed_now),
+        };
+
+        let folder = config.state.directory.clone();
+        let kernel = Linux::new().remembering_in(folder.clone());
+        let manager = Manager::new(kernel, Clock::of_this_machine(), folder, wishes);
+        let channels = Channels {
+            events: changed,
+            asked,
+            managed,
+            managing,
+            records: records.clone(),
+            beats,
         };
 
         let mut tasks = JoinSet::new();
+        tasks.spawn(reconcile::run(manager, channels, stop.clone()));
+        let hearing = AbortOnDropHandle::new(tokio::spawn(reconcile::hear(changes)));
+        let reloading = AbortOnDropHandle::new(tokio::spawn(reload_when_told(ask.clone())));
         tasks.spawn(observer.run(Outputs { snapshots, records }, stop.clone()));
         match (reports_to, identity.clone()) {
             (Some(to), Some(identity)) => {
@@ -165,14 +198,16 @@ impl App {
             }
         }
         let answering = control.map(|control| {
-            AbortOnDropHandle::new(tokio::spawn(control.serve(move || {
-                status(
+            let status = move || Status {
+                managing: managing_now.borrow().clone(),
+                ..status(
                     &name,
                     identity.as_ref(),
                     &uplink_now.borrow(),
                     latest.borrow().as_deref(),
                 )
-            })))
+            };
+            AbortOnDropHandle::new(tokio::spawn(control.serve(status, ask)))
         });
         tracing::info!(version = env!("CARGO_PKG_VERSION"), "the agent runs");
         mesh_daemon::notify_ready();
@@ -185,8 +220,8 @@ impl App {
         mesh_daemon::notify_stopping();
         tracing::info!("the agent stops; the mesh stays as it is");
         stop.cancel();
-        // The control socket answers for ever and goes with its task.
-        drop(answering);
+        // These go on for ever.
+        drop((answering, hearing, reloading));
         let ended = async { while tasks.join_next().await.is_some() {} };
         if tokio::time::timeout(FAREWELL, ended).await.is_err() {
             tracing::warn!("a task of the agent did not end in time");
@@ -264,7 +299,28 @@ fn status(name: &str, identity: Option<&IdentitySource>, uplink: &UplinkStatus, 
         } else {
             "no collector is configured".to_owned()
         },
+        managing: Managing::default(),
         snapshot,
+    }
+}
+
+/// SIGHUP asks for what `reload` does.
+async fn reload_when_told(ask: mpsc::Sender<Asked>) {
+    let mut hangup = match signal(SignalKind::hangup()) {
+        Ok(hangup) => hangup,
+        Err(error) => {
+            tracing::warn!(%error, "SIGHUP does not reload");
+            return;
+        }
+    };
+    while hangup.recv().await.is_some() {
+        let (to, answer) = oneshot::channel();
+        if ask.send((Request::Reload, to)).await.is_err() {
+            return;
+        }
+        if let Ok(Answer { code, text }) = answer.await {
+            tracing::info!(?code, answer = text.trim_end(), "told to reload");
+        }
     }
 }
 

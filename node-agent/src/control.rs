@@ -1,19 +1,40 @@
-//! The agent's Unix socket: whoever may open it gets the agent's [`Status`] as one JSON document, and the end.
+//! The agent's Unix socket: one line of JSON in, one JSON document out, and the end.
 //!
-//! Nothing is read from it, so nothing can be asked for that costs more than that. Only the agent's own user may open it.
+//! Who says nothing gets the agent's [`Status`]. What is read is bounded in length and time, and so is how many are
+//! answered at once. Only root and the agent's own user may open it, so whoever can ask may ask for everything.
+//!
+//! What changes the mesh goes to the one task that writes, through a channel; whether the asker is still there when it
+//! is done does not matter to it, since the asker may come over the mesh that is changed.
 
-use std::io::{ErrorKind, Read as _};
+mod protocol;
+
+use std::io::{ErrorKind, Read as _, Write as _};
 use std::os::unix::fs::{FileTypeExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::io::AsyncWriteExt as _;
-use tokio::net::UnixListener;
+use serde::de::DeserializeOwned;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{UnixListener, UnixStream};
+use tokio::sync::{Semaphore, mpsc, oneshot};
+use tokio::task::JoinSet;
+
+pub use protocol::{Answer, Code, Request, Written};
 
 use crate::status::Status;
 
-/// For a reader to take the answer; they are served one after the other.
+/// For a reader to take the answer.
 const PATIENCE: Duration = Duration::from_secs(2);
+/// For a writer to say what it wants; who has not begun until then wants the status.
+const TO_BEGIN: Duration = Duration::from_millis(500);
+/// A configuration and a little more.
+const MOST_BYTES: usize = 256 * 1024;
+/// Who comes later waits.
+const AT_ONCE: usize = 8;
+
+/// What is asked of the task that writes, and where its answer goes.
+pub type Asked = (Request, oneshot::Sender<Answer>);
 
 /// Why the socket cannot be offered, or the agent not be asked.
 #[derive(Debug, thiserror::Error)]
@@ -88,25 +109,86 @@ impl Control {
     }
 
     /// Answers until the task is dropped.
-    pub async fn serve(self, status: impl Fn() -> Status) {
+    pub async fn serve(self, status: impl Fn() -> Status + Send + Sync + 'static, asked: mpsc::Sender<Asked>) {
+        let status = Arc::new(status);
+        let free = Arc::new(Semaphore::new(AT_ONCE));
+        let mut answering = JoinSet::new();
         loop {
-            let answer = match self.listener.accept().await {
-                Ok((mut stream, _)) => {
-                    // A status is plain data: it always serialises.
-                    let json = serde_json::to_vec(&status()).unwrap_or_default();
-                    tokio::time::timeout(PATIENCE, async move { stream.write_all(&json).await }).await
+            while answering.try_join_next().is_some() {}
+            let Ok(place) = Arc::clone(&free).acquire_owned().await else {
+                return;
+            };
+            match self.listener.accept().await {
+                Ok((stream, _)) => {
+                    let (status, asked) = (Arc::clone(&status), asked.clone());
+                    answering.spawn(async move {
+                        if let Err(error) = answer(stream, || status(), &asked).await {
+                            tracing::debug!(%error, "nobody got the answer");
+                        }
+                        drop(place);
+                    });
                 }
                 // No file descriptors, most likely: they come back, and trying at once would burn the processor.
                 Err(error) => {
+                    tracing::debug!(%error, "nobody can ask for now");
                     tokio::time::sleep(PATIENCE).await;
-                    Ok(Err(error))
                 }
-            };
-            if let Ok(Err(error)) = answer {
-                tracing::debug!(%error, "nobody got the status");
             }
         }
     }
+}
+
+async fn answer(
+    mut stream: UnixStream,
+    status: impl Fn() -> Status,
+    asked: &mpsc::Sender<Asked>,
+) -> std::io::Result<()> {
+    // Answers are plain data: they always serialise.
+    let json = |answer: Answer| serde_json::to_vec(&answer).unwrap_or_default();
+    let bytes = match said(&mut stream).await? {
+        Ok(Request::Status) => serde_json::to_vec(&status()).unwrap_or_default(),
+        Ok(request) => json(ask_the_writer(request, asked).await),
+        Err(why) => json(Answer::failed(format!("{why}\n"))),
+    };
+    tokio::time::timeout(PATIENCE, stream.write_all(&bytes))
+        .await
+        .map_err(|_| ErrorKind::TimedOut)?
+}
+
+async fn ask_the_writer(request: Request, asked: &mpsc::Sender<Asked>) -> Answer {
+    let (to, answer) = oneshot::channel();
+    let gone = || Answer::failed("the agent stops: ask again when it runs\n".to_owned());
+    // Full: others have asked and wait.
+    match asked.send((request, to)).await {
+        Ok(()) => answer.await.unwrap_or_else(|_| gone()),
+        Err(_) => gone(),
+    }
+}
+
+/// What is asked, or why it is not understood.
+async fn said(stream: &mut UnixStream) -> std::io::Result<Result<Request, String>> {
+    let mut line = Vec::new();
+    let begun = tokio::time::timeout(TO_BEGIN, stream.read_buf(&mut line)).await;
+    if !matches!(begun, Ok(Ok(1..))) {
+        return begun.map_or(Ok(Ok(Request::Status)), |begun| begun.map(|_| Ok(Request::Status)));
+    }
+    let rest = tokio::time::timeout(PATIENCE, async {
+        while !line.contains(&b'\n') && line.len() <= MOST_BYTES {
+            if stream.read_buf(&mut line).await? == 0 {
+                break;
+            }
+        }
+        std::io::Result::Ok(())
+    });
+    rest.await.map_err(|_| ErrorKind::TimedOut)??;
+    if line.len() > MOST_BYTES {
+        return Ok(Err(format!(
+            "more than {MOST_BYTES} bytes were asked: shorten the configuration"
+        )));
+    }
+    let line = line.split(|byte| *byte == b'\n').next().unwrap_or_default();
+    Ok(serde_json::from_slice(line)
+        .map_err(|error| format!("not understood, node-agent and the running agent may differ in release: {error}")))
 }
 
 impl Drop for Control {
@@ -125,18 +207,38 @@ impl ControlError {
     }
 }
 
-/// Asks the agent that runs.
+/// Asks the agent that runs how it is.
 ///
 /// # Errors
 /// [`ControlError::Ask`], [`ControlError::Answer`].
 pub fn ask(path: &Path) -> Result<Status, ControlError> {
+    asked(path, &Request::Status)
+}
+
+/// Asks the agent that runs for something else.
+///
+/// # Errors
+/// [`ControlError::Ask`], [`ControlError::Answer`].
+pub fn request(path: &Path, request: &Request) -> Result<Answer, ControlError> {
+    asked(path, request)
+}
+
+fn asked<T: DeserializeOwned>(path: &Path, request: &Request) -> Result<T, ControlError> {
     let fail = |source| ControlError::Ask {
         path: path.to_owned(),
         source,
     };
     let mut stream = std::os::unix::net::UnixStream::connect(path).map_err(fail)?;
-    stream.set_read_timeout(Some(PATIENCE)).map_err(fail)?;
+    stream.set_read_timeout(Some(request.patience())).map_err(fail)?;
+    stream.set_write_timeout(Some(PATIENCE)).map_err(fail)?;
+    // Plain data: it always serialises.
+    let mut line = serde_json::to_vec(request).unwrap_or_default();
+    line.push(b'\n');
+    stream.write_all(&line).map_err(fail)?;
     let mut json = Vec::new();
     stream.read_to_end(&mut json).map_err(fail)?;
     serde_json::from_slice(&json).map_err(ControlError::Answer)
 }
+
+#[cfg(test)]
+mod tests;

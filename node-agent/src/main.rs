@@ -4,12 +4,14 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use mesh_daemon::{Exit, log};
+use mesh_daemon::{Exit, Span, log};
+use mesh_proto::model::IfName;
 use node_agent::app::{self, App};
+use node_agent::command::{self, Read};
 use node_agent::config::Config;
-use node_agent::control;
+use node_agent::control::{self, Answer};
 
-/// Observes batman-adv on this node and reports to the collector.
+/// Observes and manages batman-adv on this node and reports to the collector.
 #[derive(Debug, Parser)]
 #[command(version)]
 struct Arguments {
@@ -19,11 +21,50 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Observes and reports until it is told to stop.
+    /// Observes, keeps the mesh as configured and reports, until it is told to stop.
     Run {
         /// The configuration (TOML).
         #[arg(long)]
         config: PathBuf,
+    },
+    /// Prints what `apply` would do, and changes nothing. Exits with 3 if there is something to do.
+    Plan {
+        /// The configuration (TOML).
+        #[arg(long)]
+        config: PathBuf,
+    },
+    /// Brings the mesh to the configuration, once.
+    Apply {
+        /// The configuration (TOML).
+        #[arg(long)]
+        config: PathBuf,
+        /// Mesh interfaces may be made anew, which their addresses and VLANs do not survive.
+        #[arg(long)]
+        recreate: bool,
+        /// Undo it unless `confirm` is run within this time, as in 2m.
+        #[arg(long, value_name = "TIME")]
+        confirm_within: Option<Span>,
+    },
+    /// Keeps what `apply --confirm-within` changed.
+    Confirm {
+        /// The configuration (TOML).
+        #[arg(long)]
+        config: PathBuf,
+    },
+    /// Takes away what the agent made and sets back what it changed since the machine's start.
+    Teardown {
+        /// The configuration (TOML).
+        #[arg(long)]
+        config: PathBuf,
+    },
+    /// Prints the mesh tables of what the kernel has.
+    Adopt {
+        /// Written too, if it is not there yet.
+        #[arg(long)]
+        config: Option<PathBuf>,
+        /// Only this mesh interface; may be given several times.
+        #[arg(long)]
+        mesh: Vec<IfName>,
     },
     /// Asks the agent that runs how it is.
     Status {
@@ -43,22 +84,22 @@ enum Command {
 }
 
 fn main() -> ExitCode {
-    let arguments = Arguments::parse();
-    let (Command::Run { config } | Command::Status { config, .. } | Command::Probes { config }) = &arguments.command;
-    let config = match Config::load(config) {
-        Ok(config) => config,
-        Err(error) => {
-            say(&chain(&error));
-            return Exit::Config.into();
-        }
-    };
-    let done = match arguments.command {
-        Command::Run { .. } => run(config),
-        Command::Status { json, .. } => status(&config.control.socket, json),
-        Command::Probes { .. } => probes(&config),
+    let done = match Arguments::parse().command {
+        Command::Run { config } => with_config(&config, |loaded| run(loaded, &config)),
+        Command::Status { config, json } => with_config(&config, |config| status(&config.control.socket, json)),
+        Command::Probes { config } => with_config(&config, |config| probes(&config)),
+        Command::Plan { config } => with_text(&config, command::plan),
+        Command::Apply {
+            config,
+            recreate,
+            confirm_within,
+        } => with_text(&config, |read| command::apply(read, recreate, confirm_within)),
+        Command::Confirm { config } => with_text(&config, command::confirm),
+        Command::Teardown { config } => with_text(&config, command::teardown),
+        Command::Adopt { config, mesh } => answered(command::adopt(config.as_deref(), &mesh.into_iter().collect())),
     };
     match done {
-        Ok(()) => Exit::Done.into(),
+        Ok(exit) => exit.into(),
         Err(error) => {
             say(&format!("node-agent: {error:#}"));
             Exit::Failed.into()
@@ -66,17 +107,43 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(config: Config) -> anyhow::Result<()> {
+fn with_config(path: &Path, work: impl FnOnce(Config) -> anyhow::Result<()>) -> anyhow::Result<Exit> {
+    match Config::load(path) {
+        Ok(config) => work(config).map(|()| Exit::Done),
+        Err(error) => {
+            say(&chain(&error));
+            Ok(Exit::Config)
+        }
+    }
+}
+
+fn with_text(path: &Path, work: impl FnOnce(&Read) -> std::io::Result<Answer>) -> anyhow::Result<Exit> {
+    match Read::new(path) {
+        Ok(read) => answered(work(&read)),
+        Err(error) => {
+            say(&chain(&error));
+            Ok(Exit::Config)
+        }
+    }
+}
+
+fn answered(answer: std::io::Result<Answer>) -> anyhow::Result<Exit> {
+    let answer = answer?;
+    command::say(&answer);
+    Ok(answer.code.into())
+}
+
+fn run(config: Config, path: &Path) -> anyhow::Result<()> {
     log::start(config.log.format, mesh_transport::LOG_DIRECTIVES);
     runtime()?.block_on(async {
-        let app = App::new(config)?;
+        let app = App::new(config, path)?;
         Ok(app.run(app::until_told_to_stop()?).await?)
     })
 }
 
 fn status(socket: &Path, json: bool) -> anyhow::Result<()> {
     let status = control::ask(socket)?;
-    print(&if json {
+    command::print(&if json {
         serde_json::to_string_pretty(&status)? + "\n"
     } else {
         status.text()
@@ -98,7 +165,7 @@ fn probes(config: &Config) -> anyhow::Result<()> {
             (true, reason) => format!("{name}: attached, by {}; not everywhere: {reason}\n", probe.mechanism),
             (false, reason) => format!("{name}: not attached: {reason}\n"),
         });
-    print(&lines.collect::<String>());
+    command::print(&lines.collect::<String>());
     Ok(())
 }
 
@@ -113,11 +180,6 @@ fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
 fn chain(error: &(dyn std::error::Error + 'static)) -> String {
     let causes = std::iter::successors(Some(error), |error| error.source());
     causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
-}
-
-#[expect(clippy::print_stdout, reason = "what a command was asked for")]
-fn print(text: &str) {
-    print!("{text}");
 }
 
 #[expect(clippy::print_stderr, reason = "logging is not started, or the command does not log")]

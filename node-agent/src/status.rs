@@ -1,7 +1,11 @@
 //! What the agent says of itself to whoever asks on the machine: `node-agent status`.
 
+mod managing;
+
 use mesh_proto::model::{Metric, Snapshot};
 use serde::{Deserialize, Serialize};
+
+pub use managing::{Line, Managed, Managing, Waiting};
 
 /// The agent at one instant.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -14,6 +18,9 @@ pub struct Status {
     pub spiffe_id: Option<String>,
     /// How it stands with the collector, in a sentence.
     pub uplink: String,
+    /// What it manages.
+    #[serde(default)]
+    pub managing: Managing,
     /// What it sees.
     pub snapshot: Snapshot,
 }
@@ -26,6 +33,7 @@ impl Status {
             format!("node-agent {} on {} ({identity})", self.version, self.name),
             format!("uplink: {}", self.uplink),
         ];
+        lines.extend(self.managing.text());
         let mut line = |arguments: std::fmt::Arguments<'_>| lines.push(arguments.to_string());
         for (name, probe) in &self.snapshot.probes {
             if probe.attached {

@@ -40,6 +40,8 @@ pub enum Because {
     Unfinished,
     /// The machine was started anew, so its time cannot be told.
     Restarted,
+    /// Whoever made it says so.
+    GivenUp,
 }
 
 /// Judges a change found in the ledger by who holds it. Not for who is making it at this moment.
@@ -66,6 +68,7 @@ impl Because {
         match self {
             Self::Lapsed => "nobody confirmed it in time",
             Self::Unfinished => "it was not finished: whoever made it was ended",
+            Self::GivenUp => "it was given up",
             Self::Restarted => "the machine was started anew before it was confirmed",
         }
     }

@@ -26,6 +26,8 @@ const LOCK: &str = "lock";
 pub struct Ledger {
     folder: PathBuf,
     entries: Entries,
+    /// The disk says something else.
+    stale: bool,
     /// The lock goes with it.
     _lock: File,
 }
@@ -74,6 +76,7 @@ impl Ledger {
         Ok(Self {
             folder: folder.to_owned(),
             entries,
+            stale: false,
             _lock: lock,
         })
     }
@@ -92,9 +95,27 @@ impl Ledger {
         change(&mut entries);
         if entries != self.entries {
             self.write(&entries)?;
-            self.entries = entries;
+            (self.entries, self.stale) = (entries, false);
         }
         Ok(())
+    }
+
+    /// Changes it, even if the disk does not take it: an undo must not wait for space. What the disk says then is done once
+    /// more by the next holder, which is the same as once.
+    ///
+    /// # Errors
+    /// [`LedgerError::File`]; it is changed all the same.
+    pub fn change_anyway(&mut self, change: impl FnOnce(&mut Entries)) -> Result<(), LedgerError> {
+        let mut entries = self.entries.clone();
+        change(&mut entries);
+        let written = if entries == self.entries && !self.stale {
+            Ok(())
+        } else {
+            self.write(&entries)
+        };
+        self.stale = written.is_err();
+        self.entries = entries;
+        written
     }
 
     fn write(&self, entries: &Entries) -> Result<(), LedgerError> {
