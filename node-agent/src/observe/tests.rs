@@ -1,6 +1,4 @@
-use std::collections::BTreeSet;
-
-use mesh_proto::model::{ManagePolicy, MeshId};
+use mesh_proto::model::{ManagePolicy, MeshId, MeshSettings, TableSizes};
 
 use super::*;
 
@@ -78,19 +76,53 @@ async fn the_first_view_has_what_was_managed_before() {
     running.await.unwrap();
 }
 
+fn view(hop_penalty: u8) -> MeshView {
+    let settings = MeshSettings {
+        mesh: MeshId::try_from("roofs").unwrap(),
+        algorithm: None,
+        mesh_address: None,
+        orig_address: None,
+        hop_penalty: Some(hop_penalty),
+        orig_interval_ms: None,
+        gw_mode: None,
+        gw_bandwidth_down_kbit: None,
+        gw_bandwidth_up_kbit: None,
+    };
+    MeshView {
+        settings,
+        hard_interfaces: BTreeMap::new(),
+        neighbors: BTreeMap::new(),
+        originators: BTreeMap::new(),
+        gateways: BTreeMap::new(),
+        tables: TableSizes::default(),
+        counters_incarnation: 0,
+        counters: BTreeMap::new(),
+        traffic_incarnation: 0,
+        traffic: BTreeMap::new(),
+        churn: None,
+    }
+}
+
 #[test]
 fn views_of_a_glance_replace_their_own_alone() {
-    let (snapshots, published) = watch::channel(None);
+    let (snapshots, mut published) = watch::channel(None);
     let (records, _records) = mpsc::channel(4);
     let outputs = Outputs { snapshots, records };
-    publish_views(BTreeMap::new(), &outputs);
-    assert!(published.borrow().is_none());
+    let glanced = || BTreeMap::from([(bat0(), view(2))]);
+    publish_views(glanced(), &outputs);
+    assert!(published.borrow().is_none(), "there is no whole view yet");
+    let bat1: IfName = "bat1".parse().unwrap();
     let before = Snapshot {
+        meshes: BTreeMap::from([(bat0(), view(1)), (bat1.clone(), view(1))]),
         managed: managed(3),
         ..Snapshot::default()
     };
-    outputs.snapshots.send_replace(Some(Arc::new(before)));
-    publish_managed(&mut None, &outputs);
-    let latest = published.borrow().clone().unwrap();
-    assert_eq!(latest.managed.keys().collect::<BTreeSet<_>>(), BTreeSet::new());
+    outputs.snapshots.send_replace(Some(Arc::new(before.clone())));
+    published.borrow_and_update();
+    publish_views(BTreeMap::new(), &outputs);
+    assert!(!published.has_changed().unwrap(), "nothing is no news");
+    publish_views(glanced(), &outputs);
+    let after = Snapshot::clone(published.borrow().as_ref().unwrap());
+    assert_eq!(after.meshes, BTreeMap::from([(bat0(), view(2)), (bat1, view(1))]));
+    assert_eq!(after.managed, before.managed);
 }
