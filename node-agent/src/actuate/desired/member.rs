@@ -4,6 +4,7 @@ use mesh_proto::model::IfName;
 
 use super::claim::{Claims, Nothing};
 use super::{Missing, Problem, Resolver};
+use crate::actuate::radio;
 use crate::actuate::{HardSetting, InterfaceFact, Knob, RadioUse, Setting, Value};
 use crate::config::{Algorithm, Member, Select};
 
@@ -54,23 +55,32 @@ impl Resolver<'_> {
         if let Some(problem) = self.stands_against(interface, fact) {
             return self.object(by_pattern, problem);
         }
+        let taken = |by| Problem::RadioTaken {
+            interface: interface.clone(),
+            by,
+        };
         let radio = match (&member.radio, &fact.radio) {
             (Some(_), None) => return self.object(by_pattern, Problem::NoRadio(interface.clone())),
-            (wish, Some(RadioUse::Taken(by))) => {
-                let (interface, by) = (interface.clone(), by.clone());
-                if wish.is_some() || by_pattern {
-                    self.object(by_pattern, Problem::RadioTaken { interface, by });
+            (Some(wish), Some(used)) => match radio::refusal(used, wish) {
+                Some(by) => {
+                    self.object(by_pattern, taken(by));
                     if !(by_pattern && already) {
                         return;
                     }
-                } else {
-                    self.warn(format!(
-                        "the radio of {interface} is used by {by}; nothing is done to it"
-                    ));
+                    None
                 }
+                None => Some(wish.clone()),
+            },
+            (None, Some(RadioUse::Taken(by))) if by_pattern && !already => {
+                return self.object(by_pattern, taken(by.clone()));
+            }
+            (None, Some(RadioUse::Taken(by))) => {
+                self.warn(format!(
+                    "the radio of {interface} is used by {by}; nothing is done to it"
+                ));
                 None
             }
-            (wish, _) => wish.clone(),
+            (None, _) => None,
         };
         let wishes = [
             (Setting::Master, Some(Value::Interface(self.name.clone()))),
