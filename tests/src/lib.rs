@@ -2,5 +2,6 @@
 
 pub mod batctl;
 pub mod grpcurl;
+pub mod kernel;
 pub mod meshes;
 pub mod owned;

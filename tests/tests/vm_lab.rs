@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use anyhow::Result;
 use mesh_lab::wait::{self, Look};
-use mesh_lab::{Impairment, Lab, Options, Topology, converge};
+use mesh_lab::{Impairment, Lab, Options, Topology, converge, exec, mesh};
+use mesh_tests::kernel;
 
 /// For a route to change after a link did: batman-adv's window is 64 originator messages, one a second.
 const ROUTE_LIMIT: Duration = Duration::from_secs(180);
@@ -79,6 +80,9 @@ fn smoke_a_link_that_goes_down_leaves_no_neighbor_on_it() -> Result<()> {
 
 #[test]
 fn a_rate_is_the_throughput_batman_v_counts_with() -> Result<()> {
+    if !kernel::has_algorithm("BATMAN_V")? {
+        return Ok(());
+    }
     let text =
         r#"{"algorithm":"BATMAN_V","nodes":[{"id":"a"},{"id":"b"}],"links":[{"a":"a","b":"b","rate_kbit":20000}]}"#;
     let lab = Lab::mesh_only(&Topology::parse(Path::new("pair"), text)?, Options::for_test("rate")?)?;
@@ -108,6 +112,24 @@ fn settings_of_the_file_reach_the_kernel() -> Result<()> {
     let gateway = lab.batctl("a", &["meshif", "bat0", "gw_mode"])?;
     assert!(gateway.contains("5.0/1.0 MBit"), "{gateway}");
     lab.stop()
+}
+
+/// Older kernels take the algorithm from a module parameter alone, and newer ones where nobody names one.
+#[test]
+fn an_algorithm_the_kernel_is_not_told_is_set_by_its_parameter() -> Result<()> {
+    if !kernel::has_algorithm("BATMAN_V")? {
+        return Ok(());
+    }
+    exec::run("ip", &["netns", "add", "alone"])?;
+    let make = || exec::run("ip", &["-n", "alone", "link", "add", "bat0", "type", "batadv"]).map(drop);
+    let ensured = make().and_then(|()| {
+        mesh::ensure_algorithm("alone", "bat0", "BATMAN_V", make)?;
+        // What it found once it leaves as it is.
+        mesh::ensure_algorithm("alone", "bat0", "BATMAN_V", || anyhow::bail!("made again"))?;
+        mesh::ensure_algorithm("alone", "bat0", "BATMAN_IV", make)
+    });
+    exec::run("ip", &["netns", "del", "alone"])?;
+    ensured
 }
 
 /// What the next test starts and kills: not a test by itself.
@@ -142,19 +164,19 @@ fn what_a_killed_lab_left_is_removed_by_the_next() -> Result<()> {
     assert!(format!("{beside:#}").contains("another lab runs"), "{beside:#}");
     killed.kill()?;
     killed.wait()?;
-    assert!(mesh_lab::mesh::netns_exists("a"), "it had no time to remove anything");
+    assert!(mesh::netns_exists("a"), "it had no time to remove anything");
     let lab = Lab::mesh_only(&square()?, Options::for_test("after")?)?;
     lab.stop()?;
-    assert!(!mesh_lab::mesh::netns_exists("a"));
+    assert!(!mesh::netns_exists("a"));
     Ok(())
 }
 
 #[test]
 fn a_namespace_that_is_not_the_labs_is_left_alone() -> Result<()> {
-    mesh_lab::exec::run("ip", &["netns", "add", "c"])?;
+    exec::run("ip", &["netns", "add", "c"])?;
     let refused = Lab::raise(&square()?, Options::for_test("foreign")?).expect_err("its name is taken");
     assert!(format!("{refused:#}").contains("not the lab's: c"), "{refused:#}");
-    assert!(mesh_lab::mesh::netns_exists("c"));
-    mesh_lab::exec::run("ip", &["netns", "del", "c"])?;
+    assert!(mesh::netns_exists("c"));
+    exec::run("ip", &["netns", "del", "c"])?;
     Ok(())
 }

@@ -10,6 +10,7 @@ use anyhow::{Context as _, Result, ensure};
 use mesh_lab::wait::{self, Look};
 use mesh_lab::{Lab, Options, Topology};
 use mesh_proto::model::{Algorithm, IfName, MacAddr, MeshView};
+use mesh_tests::kernel;
 use nix::sched::{CloneFlags, setns};
 use node_agent::collect::Collector;
 use node_agent::derive::{self, derive};
@@ -293,6 +294,9 @@ fn smoke_every_table_reads_as_batctl_reads_it_on_batman_iv() -> Result<()> {
 
 #[test]
 fn smoke_every_table_reads_as_batctl_reads_it_on_batman_v() -> Result<()> {
+    if !kernel::has_algorithm("BATMAN_V")? {
+        return Ok(());
+    }
     every_table_reads_as_batctl_reads_it(Algorithm::BatmanV, "tables_v")
 }
 
@@ -379,6 +383,9 @@ fn a_secondary_interface_is_attributed_to_its_primary_on_batman_iv() -> Result<(
 
 #[test]
 fn a_secondary_interface_is_attributed_to_its_primary_on_batman_v() -> Result<()> {
+    if !kernel::has_algorithm("BATMAN_V")? {
+        return Ok(());
+    }
     a_secondary_interface_is_attributed(Algorithm::BatmanV, "secondary_v")
 }
 

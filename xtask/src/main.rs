@@ -16,6 +16,7 @@ mod ebpf;
 mod guest;
 mod job;
 mod kernel;
+mod kustomize;
 mod lab;
 mod paths;
 mod prometheus;

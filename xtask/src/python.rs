@@ -16,6 +16,20 @@ const GRPCURL: (&str, &str) = (
     "b79e7b14953bf424647f16cbdf9da04c3530dab690dd731d3d8a7f60c3d9d005",
 );
 
+/// Holds the schemas of Kubernetes' objects, and with what it needs: all by version, so that a run is like the last.
+const KUBERNETES_VALIDATE: &[&str] = &[
+    "kubernetes-validate==1.37.0",
+    "attrs==26.1.0",
+    "importlib-resources==7.1.0",
+    "jsonschema==4.26.0",
+    "jsonschema-specifications==2025.9.1",
+    "packaging==26.3",
+    "PyYAML==6.0.3",
+    "referencing==0.37.0",
+    "rpds-py==2026.9.1",
+    "typing-extensions==4.16.0",
+];
+
 /// The virtual environment's bin folder.
 pub(crate) fn venv_bin(paths: &Paths) -> PathBuf {
     paths.tools().join("venv/bin")
@@ -59,6 +73,23 @@ pub(crate) fn virtme(paths: &Paths) -> Result<PathBuf> {
         )?;
     }
     Ok(vng)
+}
+
+/// kubernetes-validate, installed if it is not there; returns its program.
+pub(crate) fn kubernetes_validate(paths: &Paths) -> Result<PathBuf> {
+    let program = kubernetes_validate_path(paths);
+    if !program.exists() {
+        say("  installing kubernetes-validate 1.37.0 from PyPI into target/tools/venv (knows Kubernetes' schemas)");
+        let mut args = vec!["install", "--quiet", "--disable-pip-version-check"];
+        args.extend(KUBERNETES_VALIDATE);
+        run(&pip(paths)?, &args)?;
+    }
+    Ok(program)
+}
+
+/// Where it is, once it is installed.
+pub(crate) fn kubernetes_validate_path(paths: &Paths) -> PathBuf {
+    venv_bin(paths).join("kubernetes-validate")
 }
 
 /// grpcurl: the machine's own, or the one in `target/tools/bin`, installed if it is not there.

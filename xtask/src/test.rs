@@ -14,7 +14,7 @@ use crate::kernel::{self, Kernel};
 use crate::paths::{Paths, fresh, program};
 use crate::report::{Counts, Steps, say};
 use crate::session::{Place, Session};
-use crate::{deny, ebpf, prometheus, python, setup, suites};
+use crate::{deny, ebpf, kustomize, prometheus, python, setup, suites};
 
 /// For the tests on the host, and for those in one VM.
 const LIMIT: Duration = Duration::from_secs(30 * 60);
@@ -59,6 +59,8 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
         ebpf: true,
         kernels: kernels.iter().map(|(kernel, _)| kernel.clone()).collect(),
         watchers: true,
+        tests: true,
+        host: host_too,
     };
     steps.must("what is missing", || setup::ensure(&paths, &scope))?;
     if host_too {
@@ -173,7 +175,11 @@ fn host_tests(paths: &Paths, full: bool) -> Result<Counts> {
         // Everything they need is here: a test that skips itself would only look as if it had passed.
         tests.env("CI", "true");
     }
-    Ok(suites::run(tests.env("CARGO_TERM_COLOR", "never"), LIMIT)?.counts)
+    tests
+        .env("CARGO_TERM_COLOR", "never")
+        .env("MESH_KUSTOMIZE", kustomize::get(paths)?)
+        .env("MESH_KUBERNETES_VALIDATE", python::kubernetes_validate(paths)?);
+    Ok(suites::run(&mut tests, LIMIT)?.counts)
 }
 
 /// Names of all integration tests of the workspace: those that need the VM, or the others.
