@@ -85,7 +85,7 @@ pub fn drop(config: &Config) -> Result<(), PrivilegeError> {
         tracing::debug!(%error, "the limit of locked memory stays as it is");
     }
     let needed: HashSet<Capability> = needed(last_capability()).into_iter().flatten().collect();
-    let permitted = caps::read(None, CapSet::Permitted).map_err(capabilities)?;
+    let permitted = caps::read(None, CapSet::Permitted).map_err(|error| capabilities(&error))?;
     let kept: HashSet<Capability> = needed.intersection(&permitted).copied().collect();
 
     let user = config.privilege.user.as_deref().map(find).transpose()?;
@@ -110,7 +110,7 @@ pub fn drop(config: &Config) -> Result<(), PrivilegeError> {
         (CapSet::Permitted, Some(&kept)),
     ] {
         let done = left.map_or_else(|| caps::clear(None, set), |left| caps::set(None, set, left));
-        done.map_err(capabilities)?;
+        done.map_err(|error| capabilities(&error))?;
     }
     prctl::set_no_new_privs().map_err(PrivilegeError::NoNewPrivileges)?;
 
@@ -137,7 +137,7 @@ fn become_user(user: &User) -> Result<(), PrivilegeError> {
     if !geteuid().is_root() {
         return Err(PrivilegeError::NotRoot(user.name.clone()));
     }
-    caps::securebits::set_keepcaps(true).map_err(capabilities)?;
+    caps::securebits::set_keepcaps(true).map_err(|error| capabilities(&error))?;
     let switch = || {
         setgroups(&[])?;
         setresgid(user.gid, user.gid, user.gid)?;
@@ -147,7 +147,7 @@ fn become_user(user: &User) -> Result<(), PrivilegeError> {
         user: user.name.clone(),
         source,
     })?;
-    caps::securebits::set_keepcaps(false).map_err(capabilities)
+    caps::securebits::set_keepcaps(false).map_err(|error| capabilities(&error))
 }
 
 /// The state folder becomes the user's with all that is in it; the socket's folder, which may be shared, only where it is
@@ -189,8 +189,7 @@ fn last_capability() -> Option<u8> {
     text.trim().parse().ok()
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "for map_err")]
-fn capabilities(error: caps::errors::CapsError) -> PrivilegeError {
+fn capabilities(error: &caps::errors::CapsError) -> PrivilegeError {
     PrivilegeError::Capabilities(error.to_string())
 }
 

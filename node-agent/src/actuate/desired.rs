@@ -74,6 +74,9 @@ pub enum Problem {
         /// The other mesh interface.
         other: IfName,
     },
+    /// By name and by address, or twice by one of them.
+    #[error("{0} is said by two member tables: leave one of them")]
+    SaidTwice(IfName),
     /// Several interfaces have the address.
     #[error("several interfaces have the address {mac}, {}: say the member by name", join(.interfaces))]
     Ambiguous {

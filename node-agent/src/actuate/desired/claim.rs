@@ -38,6 +38,8 @@ pub(super) enum Nothing<'a> {
     Absent(&'a Select),
     /// It cannot be a member.
     Unfit(&'a IfName),
+    /// Another table with a name or an address means it.
+    Twice(&'a IfName),
     /// It might be each of them.
     Several(MacAddr, Vec<&'a IfName>),
 }
@@ -92,11 +94,17 @@ impl<'a> Claims<'a> {
 
     fn claim(&mut self, interface: &'a IfName, claim: Claim<'a>) {
         let claims = self.interfaces.entry(interface).or_default();
+        let is_pattern = |claim: &Claim<'_>| matches!(claim.member.select, Select::Pattern(_));
         // Tables of one mesh come in their order: the first one counts.
         if claims.iter().any(|other| other.mesh == claim.mesh) {
+            if !is_pattern(&claim) {
+                self.nothing
+                    .entry(claim.mesh)
+                    .or_default()
+                    .push(Nothing::Twice(interface));
+            }
             return;
         }
-        let is_pattern = |claim: &Claim<'_>| matches!(claim.member.select, Select::Pattern(_));
         match (claims.first().map(is_pattern), is_pattern(&claim)) {
             // A pattern does not stand against a name.
             (Some(false), true) => {}

@@ -17,6 +17,7 @@ pub(super) fn resolve<'a>(resolver: &mut Resolver<'a>, claims: &Claims<'a>, algo
         match nothing {
             Nothing::Absent(select) => resolver.resolved.missing.push(Missing::Member((*select).clone())),
             Nothing::Unfit(interface) => resolver.problem(Problem::CannotBeMember((*interface).clone())),
+            Nothing::Twice(interface) => resolver.problem(Problem::SaidTwice((*interface).clone())),
             Nothing::Several(mac, interfaces) => resolver.problem(Problem::Ambiguous {
                 mac: *mac,
                 interfaces: interfaces.iter().map(|name| (*name).clone()).collect(),

@@ -153,7 +153,15 @@ fn what_is_only_observed_has_no_goal() {
 
 #[test]
 fn what_is_not_written_is_left_as_it_is() {
-    check(&Machine::new(), "[mesh.bat0]\nhop_penalty = 15\n", expect![[""]]);
+    check(
+        &Machine::new(),
+        "[mesh.bat0]\nhop_penalty = 15\n",
+        expect![[r#"
+        bat0: bat0.algorithm = "BATMAN_IV"
+        bat0: bat0.hop_penalty = 15
+        bat0: bat0.up = true
+    "#]],
+    );
 }
 
 #[test]
@@ -161,7 +169,11 @@ fn a_mesh_interface_that_is_not_there_is_made_with_the_kernel_s_own_algorithm() 
     check(
         &Machine::new(),
         "[mesh.bat7]\npolicy = \"enforce\"\nmtu = 1500\n",
-        expect![[""]],
+        expect![[r#"
+            bat7: bat7.algorithm = "BATMAN_IV"
+            bat7: bat7.mtu = 1500
+            bat7: bat7.up = true
+        "#]],
     );
 }
 
@@ -173,10 +185,28 @@ fn what_the_kernel_lacks_is_named() {
         &machine,
         "[mesh.bat0]\nalgorithm = \"BATMAN_V\"\nlog_level = 1\n[[mesh.bat0.member]]\nname = \"eth1\"\nhop_penalty = 1\n\
          [[mesh.bat0.member]]\nname = \"eth2\"\n",
-        expect![[""]],
+        expect![[r#"
+            bat0: bat0.algorithm = "BATMAN_V"
+            bat0: bat0.up = true
+            bat0: eth1.master = "bat0"
+            bat0: eth1.up = true
+            bat0: eth2.master = "bat0"
+            bat0: eth2.up = true
+            bat0: problem: this kernel's batman-adv has no BATMAN_V, only BATMAN_IV: take another algorithm
+            bat0: problem: this kernel's batman-adv has no bat0.log_level: take it out of the configuration
+            bat0: problem: this kernel's batman-adv has no eth1.hop_penalty: take it out of the configuration
+        "#]],
     );
     // Another mesh interface of this kernel tells what one to be made will lack.
-    check(&Machine::new(), "[mesh.bat7]\nlog_level = 1\n", expect![[""]]);
+    check(
+        &Machine::new(),
+        "[mesh.bat7]\nlog_level = 1\n",
+        expect![[r#"
+        bat7: bat7.algorithm = "BATMAN_IV"
+        bat7: bat7.up = true
+        bat7: problem: this kernel's batman-adv has no bat7.log_level: take it out of the configuration
+    "#]],
+    );
 }
 
 #[test]
@@ -184,9 +214,26 @@ fn members_that_no_table_means_are_released_and_absent_ones_are_missing() {
     check(
         &Machine::new(),
         "[mesh.bat0]\n[[mesh.bat0.member]]\nname = \"eth1\"\nmtu = 1532\nup = false\n[[mesh.bat0.member]]\nname = \"usb0\"\n",
-        expect![[""]],
+        expect![[r#"
+            bat0: bat0.algorithm = "BATMAN_IV"
+            bat0: bat0.up = true
+            bat0: eth1.master = "bat0"
+            bat0: eth1.mtu = 1532
+            bat0: eth1.up = false
+            bat0: eth2.master = none
+            bat0: missing: no interface with name = "usb0": it joins when it appears
+        "#]],
     );
-    check(&Machine::new(), "[mesh.bat0]\nmember = []\n", expect![[""]]);
+    check(
+        &Machine::new(),
+        "[mesh.bat0]\nmember = []\n",
+        expect![[r#"
+        bat0: bat0.algorithm = "BATMAN_IV"
+        bat0: bat0.up = true
+        bat0: eth1.master = none
+        bat0: eth2.master = none
+    "#]],
+    );
 }
 
 #[test]
@@ -196,7 +243,44 @@ fn names_and_addresses_come_before_patterns() {
         "[[mesh.bat0.member]]\npattern = \"eth*\"\nmtu = 1600\n[[mesh.bat0.member]]\nname = \"eth1\"\nmtu = 1601\n\
          [[mesh.bat0.member]]\nmac = \"02:00:00:00:00:02\"\nmtu = 1602\n\
          [[mesh.bat1.member]]\nname = \"eth5\"\nmtu = 1605\n",
-        expect![[""]],
+        expect![[r#"
+            bat0: bat0.algorithm = "BATMAN_IV"
+            bat0: bat0.up = true
+            bat0: eth1.master = "bat0"
+            bat0: eth1.mtu = 1601
+            bat0: eth1.up = true
+            bat0: eth2.master = "bat0"
+            bat0: eth2.mtu = 1602
+            bat0: eth2.up = true
+            bat0: eth4.master = "bat0"
+            bat0: eth4.mtu = 1600
+            bat0: eth4.up = true
+            bat0: warning: eth3 is a member of br-lan and is left to it: take it out there first, or here
+            bat1: bat1.algorithm = "BATMAN_IV"
+            bat1: bat1.up = true
+            bat1: eth5.master = "bat1"
+            bat1: eth5.mtu = 1605
+            bat1: eth5.up = true
+        "#]],
+    );
+}
+
+#[test]
+fn an_interface_that_two_tables_name_is_a_problem() {
+    check(
+        &Machine::new(),
+        "[[mesh.bat0.member]]\nmac = \"02:00:00:00:00:01\"\n[[mesh.bat0.member]]\nname = \"eth1\"\nmtu = 1600\n\
+         [[mesh.bat0.member]]\npattern = \"eth2\"\n",
+        expect![[r#"
+            bat0: bat0.algorithm = "BATMAN_IV"
+            bat0: bat0.up = true
+            bat0: eth1.master = "bat0"
+            bat0: eth1.mtu = 1600
+            bat0: eth1.up = true
+            bat0: eth2.master = "bat0"
+            bat0: eth2.up = true
+            bat0: problem: eth1 is said by two member tables: leave one of them
+        "#]],
     );
 }
 
@@ -205,7 +289,16 @@ fn an_interface_that_two_mesh_interfaces_claim_is_a_problem_of_both_and_left_whe
     check(
         &Machine::new(),
         "[[mesh.bat0.member]]\nname = \"eth1\"\n[[mesh.bat0.member]]\nname = \"eth2\"\n[[mesh.bat1.member]]\nmac = \"02:00:00:00:00:02\"\n",
-        expect![[""]],
+        expect![[r#"
+            bat0: bat0.algorithm = "BATMAN_IV"
+            bat0: bat0.up = true
+            bat0: eth1.master = "bat0"
+            bat0: eth1.up = true
+            bat0: problem: eth2 is claimed by bat1 too: let only one of the two name it
+            bat1: bat1.algorithm = "BATMAN_IV"
+            bat1: bat1.up = true
+            bat1: problem: eth2 is claimed by bat0 too: let only one of the two name it
+        "#]],
     );
 }
 
@@ -214,30 +307,65 @@ fn a_member_of_a_bridge_is_left_to_it() {
     check(
         &Machine::new(),
         "[[mesh.bat1.member]]\nname = \"eth3\"\n",
-        expect![[""]],
+        expect![[r#"
+            bat1: bat1.algorithm = "BATMAN_IV"
+            bat1: bat1.up = true
+            bat1: problem: eth3 is a member of br-lan and is left to it: take it out there first, or here
+        "#]],
     );
     check(
         &Machine::new(),
         "[[mesh.bat1.member]]\npattern = \"eth3*\"\n",
-        expect![[""]],
+        expect![[r#"
+            bat1: bat1.algorithm = "BATMAN_IV"
+            bat1: bat1.up = true
+            bat1: warning: eth3 is a member of br-lan and is left to it: take it out there first, or here
+        "#]],
     );
 }
 
 #[test]
 fn a_member_of_another_mesh_interface_moves_only_if_that_one_lists_its_members_without_it() {
     let both = "[[mesh.bat0.member]]\nname = \"eth1\"\n[[mesh.bat1.member]]\nname = \"eth2\"\n";
-    check(&Machine::new(), both, expect![[""]]);
+    check(
+        &Machine::new(),
+        both,
+        expect![[r#"
+        bat0: bat0.algorithm = "BATMAN_IV"
+        bat0: bat0.up = true
+        bat0: eth1.master = "bat0"
+        bat0: eth1.up = true
+        bat1: bat1.algorithm = "BATMAN_IV"
+        bat1: bat1.up = true
+        bat1: eth2.master = "bat1"
+        bat1: eth2.up = true
+    "#]],
+    );
     check(
         &Machine::new(),
         "[mesh.bat0]\n[[mesh.bat1.member]]\nname = \"eth2\"\n",
-        expect![[""]],
+        expect![[r#"
+            bat1: bat1.algorithm = "BATMAN_IV"
+            bat1: bat1.up = true
+            bat1: problem: eth2 is a member of bat0 and is left to it: take it out there first, or here
+        "#]],
     );
 }
 
 #[test]
 fn what_cannot_carry_a_mesh_is_named() {
     let tables = ["lo", "br-lan", "bat0"].map(|name| format!("[[mesh.bat1.member]]\nname = \"{name}\"\n"));
-    check(&Machine::new(), &tables.concat(), expect![[""]]);
+    check(
+        &Machine::new(),
+        &tables.concat(),
+        expect![[r#"
+        bat1: bat1.algorithm = "BATMAN_IV"
+        bat1: bat1.up = true
+        bat1: problem: lo cannot carry a mesh: the loopback, bridges and mesh interfaces cannot be members; name another
+        bat1: problem: br-lan cannot carry a mesh: the loopback, bridges and mesh interfaces cannot be members; name another
+        bat1: problem: bat0 cannot carry a mesh: the loopback, bridges and mesh interfaces cannot be members; name another
+    "#]],
+    );
 }
 
 #[test]
@@ -245,12 +373,56 @@ fn a_radio_in_use_is_left_to_its_user() {
     let radio = "radio = { type = \"mesh\", id = \"roofs\", frequency = 2412 }\n";
     let mut machine = Machine::new();
     let text = |select: &str, radio: &str| format!("[[mesh.bat1.member]]\n{select}\n{radio}");
-    check(&machine, &text("name = \"wlan0\"", radio), expect![[""]]);
-    check(&machine, &text("name = \"eth5\"", radio), expect![[""]]);
+    check(
+        &machine,
+        &text("name = \"wlan0\"", radio),
+        expect![[r#"
+        bat1: bat1.algorithm = "BATMAN_IV"
+        bat1: bat1.up = true
+        bat1: wlan0.master = "bat1"
+        bat1: wlan0.radio = { type = "mesh", id = "roofs", frequency = 2412, width = "HT20" }
+        bat1: wlan0.up = true
+    "#]],
+    );
+    check(
+        &machine,
+        &text("name = \"eth5\"", radio),
+        expect![[r#"
+        bat1: bat1.algorithm = "BATMAN_IV"
+        bat1: bat1.up = true
+        bat1: problem: eth5 is no wireless interface, or the kernel cannot be asked (nl80211): take `radio` out
+    "#]],
+    );
     machine.fact("wlan0").radio = Some(RadioUse::Taken("wpa_supplicant".to_owned()));
-    check(&machine, &text("name = \"wlan0\"", radio), expect![[""]]);
-    check(&machine, &text("name = \"wlan0\"", ""), expect![[""]]);
-    check(&machine, &text("pattern = \"wlan*\"", radio), expect![[""]]);
+    check(
+        &machine,
+        &text("name = \"wlan0\"", radio),
+        expect![[r#"
+        bat1: bat1.algorithm = "BATMAN_IV"
+        bat1: bat1.up = true
+        bat1: problem: the radio of wlan0 is used by wpa_supplicant and is left to it: end that first, or take `radio` out here
+    "#]],
+    );
+    check(
+        &machine,
+        &text("name = \"wlan0\"", ""),
+        expect![[r#"
+        bat1: bat1.algorithm = "BATMAN_IV"
+        bat1: bat1.up = true
+        bat1: wlan0.master = "bat1"
+        bat1: wlan0.up = true
+        bat1: warning: the radio of wlan0 is used by wpa_supplicant; nothing is done to it
+    "#]],
+    );
+    check(
+        &machine,
+        &text("pattern = \"wlan*\"", radio),
+        expect![[r#"
+        bat1: bat1.algorithm = "BATMAN_IV"
+        bat1: bat1.up = true
+        bat1: warning: the radio of wlan0 is used by wpa_supplicant and is left to it: end that first, or take `radio` out here
+    "#]],
+    );
 }
 
 #[test]
@@ -261,10 +433,35 @@ fn what_a_network_manager_owns_is_reported_to_be_its() {
     };
     let mut machine = Machine::new();
     machine.fact("eth5").owner = Some(owner.clone());
-    check(&machine, "[[mesh.bat1.member]]\nname = \"eth5\"\n", expect![[""]]);
-    check(&machine, "[[mesh.bat1.member]]\npattern = \"eth5*\"\n", expect![[""]]);
+    check(
+        &machine,
+        "[[mesh.bat1.member]]\nname = \"eth5\"\n",
+        expect![[r#"
+        bat1: bat1.algorithm = "BATMAN_IV"
+        bat1: bat1.up = true
+        bat1: problem: eth5 is managed by systemd-networkd (/etc/systemd/network/10-mesh.network) and is left to it: take it out there first, or here
+    "#]],
+    );
+    check(
+        &machine,
+        "[[mesh.bat1.member]]\npattern = \"eth5*\"\n",
+        expect![[r#"
+        bat1: bat1.algorithm = "BATMAN_IV"
+        bat1: bat1.up = true
+        bat1: warning: eth5 is managed by systemd-networkd (/etc/systemd/network/10-mesh.network) and is left to it: take it out there first, or here
+    "#]],
+    );
     machine.fact("bat0").owner = Some(owner);
-    check(&machine, "[mesh.bat0]\nhop_penalty = 15\n", expect![[""]]);
+    check(
+        &machine,
+        "[mesh.bat0]\nhop_penalty = 15\n",
+        expect![[r#"
+        bat0: bat0.algorithm = "BATMAN_IV"
+        bat0: bat0.hop_penalty = 15
+        bat0: bat0.up = true
+        bat0: owner: systemd-networkd
+    "#]],
+    );
 }
 
 #[test]
@@ -276,7 +473,15 @@ fn an_interface_whose_address_is_changed_is_found_by_both() {
     machine.put("eth5", Setting::Address, Value::Address(mac(0x55)));
     assert_eq!(resolved(&machine, text), before);
     machine.fact("eth4").address = Some(mac(0x55));
-    check(&machine, text, expect![[""]]);
+    check(
+        &machine,
+        text,
+        expect![[r#"
+        bat1: bat1.algorithm = "BATMAN_IV"
+        bat1: bat1.up = true
+        bat1: problem: several interfaces have the address 02:00:00:00:00:05, eth4, eth5: say the member by name
+    "#]],
+    );
 }
 
 #[test]
@@ -286,7 +491,17 @@ fn settings_without_effect_and_short_mtus_are_said() {
     check(
         &machine,
         "[mesh.bat0]\n[[mesh.bat0.member]]\nname = \"eth1\"\nelp_interval = \"100ms\"\n[[mesh.bat0.member]]\nname = \"eth2\"\n",
-        expect![[""]],
+        expect![[r#"
+            bat0: bat0.algorithm = "BATMAN_IV"
+            bat0: bat0.up = true
+            bat0: eth1.master = "bat0"
+            bat0: eth1.elp_interval = "100ms"
+            bat0: eth1.up = true
+            bat0: eth2.master = "bat0"
+            bat0: eth2.up = true
+            bat0: warning: eth1.elp_interval means nothing with BATMAN_IV
+            bat0: warning: the MTU of eth1 is 1500, below 1532: full packets of clients go over it in two fragments, or not at all
+        "#]],
     );
 }
 
@@ -295,13 +510,24 @@ fn a_vlan_that_is_not_there_is_missing() {
     check(
         &Machine::new(),
         "[mesh.bat0.vlan.10]\nap_isolation = true\n[mesh.bat0.vlan.20]\nap_isolation = true\n",
-        expect![[""]],
+        expect![[r#"
+            bat0: bat0.algorithm = "BATMAN_IV"
+            bat0: bat0.up = true
+            bat0: bat0.vlan.10.ap_isolation = true
+            bat0: missing: no VLAN 20 on bat0: it is set when it appears
+        "#]],
     );
 }
 
 #[test]
 fn another_interface_of_that_name_is_named() {
-    check(&Machine::new(), "[mesh.br-lan]\nhop_penalty = 1\n", expect![[""]]);
+    check(
+        &Machine::new(),
+        "[mesh.br-lan]\nhop_penalty = 1\n",
+        expect![[r#"
+        br-lan: problem: br-lan is there and is no mesh interface: name another, or remove it
+    "#]],
+    );
 }
 
 #[test]
@@ -314,7 +540,16 @@ fn a_pattern_takes_no_vlan_of_the_mesh_and_no_bundle() {
         machine.interface(interface, 0x80 + u8::try_from(number).unwrap());
         machine.fact(interface).kind = Some(kind.to_owned());
     }
-    check(&machine, "[[mesh.bat1.member]]\npattern = \"*.10\"\n", expect![[""]]);
+    check(
+        &machine,
+        "[[mesh.bat1.member]]\npattern = \"*.10\"\n",
+        expect![[r#"
+        bat1: bat1.algorithm = "BATMAN_IV"
+        bat1: bat1.up = true
+        bat1: tap.10.master = "bat1"
+        bat1: tap.10.up = true
+    "#]],
+    );
 }
 
 const TABLES: [&str; 9] = [
@@ -439,5 +674,12 @@ fn an_empty_machine_and_an_empty_configuration_are_no_trouble() {
         facts: crate::actuate::Facts::default(),
     });
     assert!(resolve(&BTreeMap::new(), &Machine::new().0).is_empty());
-    check(&nothing, "[[mesh.bat0.member]]\npattern = \"eth*\"\n", expect![[""]]);
+    check(
+        &nothing,
+        "[[mesh.bat0.member]]\npattern = \"eth*\"\n",
+        expect![[r#"
+        bat0: bat0.algorithm = "BATMAN_IV"
+        bat0: bat0.up = true
+    "#]],
+    );
 }

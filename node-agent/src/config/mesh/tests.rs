@@ -237,7 +237,9 @@ fn what_is_wrong_with_a_member_is_named_with_its_place_and_what_is_allowed() {
     );
     refused(
         "[[mesh.bat0.member]]\nname = \"eth1\"\n\n[[mesh.bat0.member]]\nname = \"eth2\"\npattern = \"eth*\"\n",
-        expect!["agent.toml:1: mesh.bat0.member: a member is said by exactly one of `name`, `pattern` and `mac`"],
+        expect![[
+            r#"agent.toml:1: mesh.bat0.member: a member is said by exactly one of `name`, `pattern` and `mac` (here beside name = "eth2")"#
+        ]],
     );
     refused(
         "[[mesh.bat0.member]]\npattern = \"*\"\n",
@@ -247,9 +249,9 @@ fn what_is_wrong_with_a_member_is_named_with_its_place_and_what_is_allowed() {
     );
     refused(
         "[[mesh.bat0.member]]\npattern = \"eth*\"\nset_mac = \"02:00:00:00:00:01\"\n",
-        expect![
-            "agent.toml:1: mesh.bat0.member: `set_mac` with `pattern` would give one address to several interfaces; say the member by `name` or `mac`"
-        ],
+        expect![[
+            r#"agent.toml:1: mesh.bat0.member: `set_mac` with pattern = "eth*" would give one address to several interfaces; say the member by `name` or `mac`"#
+        ]],
     );
     refused(
         "[[mesh.bat0.member]]\nname = \"eth1\"\n\n[[mesh.bat0.member]]\nname = \"eth2\"\nhop = 3\n",
