@@ -68,3 +68,31 @@ fn what_is_wrong_is_named_with_its_place() {
         expect!["agent.toml:3: log.format: unknown variant `xml`, expected `text` or `json`"],
     );
 }
+
+#[test]
+fn what_the_documents_show_is_valid_and_complete() {
+    let documents = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/configuration.md");
+    let text = std::fs::read_to_string(documents).unwrap();
+    let section = text
+        .split("\n## ")
+        .find(|section| section.starts_with("node-agent"))
+        .unwrap();
+    let blocks: Vec<&str> = section
+        .split("```toml\n")
+        .skip(1)
+        .map(|rest| rest.split("```").next().unwrap())
+        .collect();
+    let [general, mesh] = blocks.as_slice() else {
+        panic!("two blocks are expected: {blocks:?}");
+    };
+    let path = Path::new(documents);
+    config::parse::<Config>(path, general).unwrap().checked(path).unwrap();
+    let config = config::parse::<Config>(path, mesh).unwrap();
+    let bat0 = config.mesh.values().next().unwrap();
+    // Every key there is.
+    assert_eq!(bat0.settings().count(), crate::actuate::MeshSetting::ALL.len());
+    let members = bat0.member.as_ref().unwrap();
+    assert_eq!(members[0].settings().count(), crate::actuate::HardSetting::ALL.len());
+    assert!(bat0.mtu.is_some() && bat0.mac.is_some() && bat0.up.is_some() && bat0.algorithm.is_some());
+    assert!(!bat0.vlan.is_empty() && members.iter().any(|member| member.radio.is_some()));
+}
