@@ -143,7 +143,7 @@ impl TryFrom<u64> for Kbit {
     type Error = String;
 
     fn try_from(kbit: u64) -> Result<Self, String> {
-        let hundreds = u32::try_from(kbit / 100).ok().filter(|_| kbit % 100 == 0);
+        let hundreds = u32::try_from(kbit / 100).ok().filter(|_| kbit.is_multiple_of(100));
         hundreds.map(|hundreds| Self { hundreds }).ok_or_else(|| {
             format!(
                 "{kbit} is no bandwidth batman-adv can have; allowed: multiples of 100 up to {}",
