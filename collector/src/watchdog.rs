@@ -22,7 +22,7 @@ pub struct Pulse(Arc<AtomicU64>);
 
 impl Pulse {
     /// The clock, with each look counted.
-    pub fn counted<T>(&self, now: impl Fn() -> T) -> impl Fn() -> T {
+    pub fn counted<T, F: Fn() -> T>(&self, now: F) -> impl Fn() -> T + use<T, F> {
         let beats = Arc::clone(&self.0);
         move || {
             beats.fetch_add(1, Ordering::Relaxed);
@@ -103,7 +103,7 @@ mod tests {
     #[test]
     fn each_look_at_the_clock_is_a_beat() {
         let pulse = Pulse::default();
-        let now = pulse.counted(|| 7);
+        let now: Box<dyn Fn() -> u8 + 'static> = Box::new(pulse.counted(|| 7));
         assert_eq!((now(), now(), pulse.beats()), (7, 7, 2));
     }
 }
