@@ -9,6 +9,7 @@
 //! The probes vouch for themselves every few seconds, whatever the interval: without that they stop counting, so that
 //! a dead agent costs no packet anything.
 
+mod between;
 mod frames;
 
 use std::collections::BTreeMap;
@@ -16,7 +17,7 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-use mesh_proto::model::{Event, IfName, Managed, MeshView, ProbeStatus, Record, Snapshot, SvidStatus};
+use mesh_proto::model::{IfName, Managed, ProbeStatus, Record, Snapshot, SvidStatus};
 use mesh_transport::IdentityStatus;
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval};
@@ -26,6 +27,7 @@ use crate::collect::Collector;
 use crate::derive::{self, Derived, derive};
 use crate::ebpf::{ProbeState, Probes, ROUTES, RouteChange, RouteChanges, RouteLosses, VOUCHED_FOR};
 use crate::sample::{Fault, ProbeSwitches, ProbedSwitch, Read, Sample};
+use between::{ManagedNow, changed, latest, log, publish_managed, publish_views};
 use frames::Frames;
 
 /// Twice within the time the probes go on without.
@@ -279,7 +281,7 @@ impl Observing {
 async fn attended<T>(
     work: impl Future<Output = T>,
     probes: &mut Option<Probes>,
-    managed: &mut Option<watch::Receiver<BTreeMap<IfName, Managed>>>,
+    managed: &mut ManagedNow,
     outputs: &Outputs,
     heartbeat: &mut Interval,
     stop: &CancellationToken,
@@ -300,73 +302,6 @@ async fn until(instant: Option<Instant>) {
     match instant {
         Some(instant) => tokio::time::sleep_until(instant).await,
         None => std::future::pending().await,
-    }
-}
-
-/// Somebody said something new of what is managed.
-async fn changed(managed: &mut Option<watch::Receiver<BTreeMap<IfName, Managed>>>) {
-    if let Some(managed) = managed
-        && managed.changed().await.is_ok()
-    {
-        return;
-    }
-    // Nobody will say more.
-    std::future::pending().await
-}
-
-fn latest(managed: &mut Option<watch::Receiver<BTreeMap<IfName, Managed>>>) -> BTreeMap<IfName, Managed> {
-    managed
-        .as_mut()
-        .map(|managed| managed.borrow_and_update().clone())
-        .unwrap_or_default()
-}
-
-/// The last view once more, with what is managed now. Before the first view nothing is published.
-fn publish_managed(managed: &mut Option<watch::Receiver<BTreeMap<IfName, Managed>>>, outputs: &Outputs) {
-    let managed = latest(managed);
-    outputs.snapshots.send_if_modified(|snapshot| match snapshot {
-        Some(snapshot) if snapshot.managed != managed => {
-            Arc::make_mut(snapshot).managed = managed;
-            true
-        }
-        _ => false,
-    });
-}
-
-/// The last view once more, with these mesh interfaces as they are now.
-fn publish_views(meshes: BTreeMap<IfName, MeshView>, outputs: &Outputs) {
-    if meshes.is_empty() {
-        return;
-    }
-    outputs.snapshots.send_if_modified(|snapshot| match snapshot {
-        Some(snapshot) => {
-            Arc::make_mut(snapshot).meshes.extend(meshes);
-            true
-        }
-        None => false,
-    });
-}
-
-/// What somebody at the node should know without a collector.
-fn log(event: &Event) {
-    if let Event::GatewaySilent {
-        mesh_ifname,
-        orig_address,
-        silent,
-        given_up,
-        last_seen_msecs,
-    } = event
-    {
-        match (silent, given_up) {
-            (true, _) => tracing::warn!(
-                %mesh_ifname, %orig_address, last_seen_msecs,
-                "the selected gateway is silent; the kernel goes on using it for up to 200 s"
-            ),
-            (false, true) => tracing::info!(
-                %mesh_ifname, %orig_address, last_seen_msecs, "the silent gateway is not selected any more"
-            ),
-            (false, false) => tracing::info!(%mesh_ifname, %orig_address, "the selected gateway is heard again"),
-        }
     }
 }
 

@@ -1,4 +1,4 @@
-use mesh_proto::model::{ManagePolicy, MeshId, MeshSettings, TableSizes};
+use mesh_proto::model::{ManagePolicy, MeshId, MeshSettings, MeshView, TableSizes};
 
 use super::*;
 
