@@ -64,10 +64,10 @@ impl Model {
             }
             (Target::Interface(interface), Setting::Radio) => {
                 let up = Knob::interface(interface, Setting::Up);
-                match to {
-                    // To join a network means to be up.
-                    Some(_) => self.put(up, Some(Value::Flag(true))),
-                    None => self.touch(up),
+                self.touch(up.clone());
+                if to.is_some() {
+                    // To join a network means to be up; who leaves one may be down then.
+                    self.put(up, Some(Value::Flag(true)));
                 }
                 self.touch_mtu_above(interface);
             }

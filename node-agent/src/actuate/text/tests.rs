@@ -69,7 +69,7 @@ fn a_plan_reads_like_a_diff() {
         ("eth2.master", None),
         ("wlan0.radio", radio()),
     ]);
-    planned(&sim(), &goal, &Resolved::default(), &expect![[]]);
+    planned(&sim(), &goal, &Resolved::default(), &expect![[r#""#]]);
 }
 
 #[test]
@@ -82,7 +82,7 @@ fn what_comes_back_after_a_mesh_is_made_anew_is_seen() {
         &sim,
         &goal([("bat0.algorithm", algorithm("BATMAN_V"))]),
         &Resolved::default(),
-        &expect![[]],
+        &expect![[r#""#]],
     );
 }
 
@@ -92,7 +92,7 @@ fn a_mesh_goes_in_one_line() {
         &sim(),
         &goal([("bat0.algorithm", None)]),
         &Resolved::default(),
-        &expect![[]],
+        &expect![[r#""#]],
     );
 }
 
@@ -102,7 +102,7 @@ fn nothing_to_do_is_said() {
         &sim(),
         &goal([("bat0.hop_penalty", number(30))]),
         &Resolved::default(),
-        &expect![[]],
+        &expect![[r#""#]],
     );
 }
 
@@ -118,12 +118,12 @@ fn remarks_say_why_nothing_is_done() {
         warnings: vec!["eth2 has an MTU of 1500".to_owned()],
         ..Resolved::default()
     };
-    planned(&sim(), &hop_penalty, &resolved, &expect![[]]);
+    planned(&sim(), &hop_penalty, &resolved, &expect![[r#""#]]);
     let resolved = Resolved {
         missing: vec![Missing::Vlan(ifname("bat0"), Vid::try_from(10).expect("a VLAN"))],
         ..Resolved::default()
     };
-    planned(&sim(), &Goal::default(), &resolved, &expect![[]]);
+    planned(&sim(), &Goal::default(), &resolved, &expect![[r#""#]]);
     let resolved = Resolved {
         owner: Some(Owner {
             manager: "systemd-networkd",
@@ -131,7 +131,7 @@ fn remarks_say_why_nothing_is_done() {
         }),
         ..Resolved::default()
     };
-    planned(&sim(), &hop_penalty, &resolved, &expect![[]]);
+    planned(&sim(), &hop_penalty, &resolved, &expect![[r#""#]]);
 }
 
 #[test]
@@ -149,7 +149,7 @@ fn a_report_says_what_is_in_force() {
     let came = apply(&mut sim, &goal, Permit::default())
         .now_or_never()
         .expect("it ends");
-    expect![[]].assert_eq(&report(&ifname("bat0"), &came, &Resolved::default()));
+    expect![[r#""#]].assert_eq(&report(&ifname("bat0"), &came, &Resolved::default()));
 }
 
 #[test]
@@ -161,7 +161,7 @@ fn a_report_says_what_was_not_permitted() {
     let came = apply(&mut sim(), &goal, Permit::default())
         .now_or_never()
         .expect("it ends");
-    expect![[]].assert_eq(&report(&ifname("bat0"), &came, &Resolved::default()));
+    expect![[r#""#]].assert_eq(&report(&ifname("bat0"), &came, &Resolved::default()));
 }
 
 #[test]
@@ -182,5 +182,5 @@ fn every_step_has_words() {
     ]);
     goal.knobs
         .insert(Knob::vlan(&ifname("bat0"), 10), Some(Value::Flag(true)));
-    planned(&sim, &goal, &Resolved::default(), &expect![[]]);
+    planned(&sim, &goal, &Resolved::default(), &expect![[r#""#]]);
 }
