@@ -46,7 +46,7 @@ impl WirelessInterface {
             forwarding: None,
         };
         if interface.iftype == InterfaceType::Adhoc {
-            interface.network = interface.radio(|ssid| Network::Ibss(ssid), interface.ssid.clone());
+            interface.network = interface.radio(Network::Ibss, interface.ssid.clone());
         }
         Some(interface)
     }
