@@ -14,12 +14,14 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use mesh_daemon::Watchdog;
 use mesh_proto::model::hello::default_mesh;
 use mesh_proto::model::{IfName, InvalidName, MeshId, ProbeStatus, Record, Snapshot};
 use mesh_transport::{IdentitySource, SpiffeId, SpiffeIdError, WorkloadApi};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::{JoinError, JoinSet, block_in_place};
+use tokio::time::{Instant, MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
@@ -39,7 +41,11 @@ const RECORDS_WAITING: usize = 1_024;
 /// Asked of the one who writes; they are answered one after the other.
 const ASKED_WAITING: usize = 4;
 /// For the tasks to end by themselves; a change of the mesh that was begun is ended.
-const FAREWELL: Duration = Duration::from_secs(20);
+const FAREWELL: Duration = Duration::from_secs(10);
+/// The task that keeps the mesh says every 5 s that it lives; a slow kernel may hold it up for as long as this.
+const KEEPER_HANGS: Duration = Duration::from_secs(60);
+/// Beside three intervals: each table of a slow kernel is waited for.
+const OBSERVER_HANGS: Duration = Duration::from_secs(120);
 
 /// Why the agent does not start. Nothing of the mesh is among it.
 #[derive(Debug, thiserror::Error)]
@@ -128,7 +134,7 @@ impl App {
         let (managing, managing_now) = watch::channel(Managing::default());
         let (changes, changed) = mpsc::channel::<()>(1);
         let (ask, asked) = mpsc::channel::<Asked>(ASKED_WAITING);
-        let (beats, _alive) = watch::channel(());
+        let (beats, beating) = watch::channel(());
         let name = config.node.name.clone().unwrap_or_else(|| kernel_text("hostname"));
 
         let identity = reports_to
@@ -166,6 +172,16 @@ impl App {
 
         let mut tasks = JoinSet::new();
         tasks.spawn(reconcile::run(manager, channels, stop.clone()));
+        if let Some(watchdog) = Watchdog::asked_for() {
+            let observer_hangs = OBSERVER_HANGS + 3 * config.collect.interval.get();
+            tasks.spawn(give_signs(
+                watchdog,
+                beating,
+                latest.clone(),
+                observer_hangs,
+                stop.clone(),
+            ));
+        }
         let hearing = AbortOnDropHandle::new(tokio::spawn(reconcile::hear(changes)));
         let reloading = AbortOnDropHandle::new(tokio::spawn(reload_when_told(ask.clone())));
         tasks.spawn(observer.run(Outputs { snapshots, records }, stop.clone()));
@@ -304,6 +320,40 @@ fn status(name: &str, identity: Option<&IdentitySource>, uplink: &UplinkStatus, 
     }
 }
 
+/// Only while both the observer and the task that keeps the mesh are alive.
+async fn give_signs(
+    mut watchdog: Watchdog,
+    mut beats: watch::Receiver<()>,
+    mut views: watch::Receiver<Option<Arc<Snapshot>>>,
+    observer_hangs: Duration,
+    stop: CancellationToken,
+) {
+    let mut ticks = interval(watchdog.every());
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let (mut beat, mut view) = (Instant::now(), Instant::now());
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            _ = ticks.tick() => {}
+        }
+        if beats.has_changed().unwrap_or(false) {
+            beats.mark_unchanged();
+            beat = Instant::now();
+        }
+        if views.has_changed().unwrap_or(false) {
+            views.mark_unchanged();
+            view = Instant::now();
+        }
+        watchdog.sign(if beat.elapsed() > KEEPER_HANGS {
+            Err("the task that keeps the mesh does not answer")
+        } else if view.elapsed() > observer_hangs {
+            Err("the observer has seen nothing for long")
+        } else {
+            Ok(())
+        });
+    }
+}
+
 /// SIGHUP asks for what `reload` does.
 async fn reload_when_told(ask: mpsc::Sender<Asked>) {
     let mut hangup = match signal(SignalKind::hangup()) {
@@ -314,13 +364,16 @@ async fn reload_when_told(ask: mpsc::Sender<Asked>) {
         }
     };
     while hangup.recv().await.is_some() {
+        mesh_daemon::notify_reloading();
         let (to, answer) = oneshot::channel();
         if ask.send((Request::Reload, to)).await.is_err() {
             return;
         }
-        if let Ok(Answer { code, text }) = answer.await {
-            tracing::info!(?code, answer = text.trim_end(), "told to reload");
+        if let Ok(Answer { code, text, complaint }) = answer.await {
+            let answer = text + &complaint;
+            tracing::info!(?code, answer = answer.trim_end(), "told to reload");
         }
+        mesh_daemon::notify_ready();
     }
 }
 

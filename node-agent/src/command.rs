@@ -19,7 +19,7 @@ use crate::actuate::ledger;
 use crate::actuate::linux::Linux;
 use crate::actuate::reconcile::{Clock, How, Manager, Wishes};
 use crate::config::{Config, InvalidConfig};
-use crate::control::{self, Answer, Code, Request, Written};
+use crate::control::{self, Answer, Request, Written};
 
 /// Between two looks at whether somebody confirmed.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
@@ -199,13 +199,14 @@ async fn wait_for_confirmation(
         };
         let entries = ledger::read(folder);
         if entries.pending.is_none() {
-            return if entries.rejected.is_empty() {
+            let undone = |mesh| entries.rejected.contains_key(mesh);
+            return if read.config.mesh.keys().any(undone) {
+                failed("undone\n")
+            } else {
                 Answer {
                     code: answer.code,
-                    text: "confirmed\n".to_owned(),
+                    ..Answer::done("confirmed\n".to_owned())
                 }
-            } else {
-                failed("undone\n")
             };
         }
         // Busy: who holds it undoes it or confirms it.
@@ -214,10 +215,11 @@ async fn wait_for_confirmation(
                 manager.give_up();
             }
             manager.go_back().await;
-            return match manager.is_back() {
-                true => failed("not confirmed, undone\n"),
-                false => failed("not confirmed, and not all of it could be undone: see `node-agent plan`\n"),
-            };
+            return failed(if manager.is_back() {
+                "not confirmed, undone\n"
+            } else {
+                "not confirmed, and not all of it could be undone: see `node-agent plan`\n"
+            });
         }
         if told {
             return failed("the running agent undoes it, unless it is confirmed\n");
@@ -258,11 +260,10 @@ pub fn print(text: &str) {
     }
 }
 
-/// Of a failed answer the text is a complaint.
+/// What came of it to standard output, what is wrong to standard error.
 pub fn say(answer: &Answer) {
-    if matches!(answer.code, Code::Done | Code::Differs) {
-        print(&answer.text);
-    } else if let Err(error) = std::io::stderr().write_all(answer.text.as_bytes()) {
+    print(&answer.text);
+    if let Err(error) = std::io::stderr().write_all(answer.complaint.as_bytes()) {
         tracing::debug!(%error, "nobody reads what is said");
     }
 }

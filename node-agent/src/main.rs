@@ -10,6 +10,7 @@ use node_agent::app::{self, App};
 use node_agent::command::{self, Read};
 use node_agent::config::Config;
 use node_agent::control::{self, Answer};
+use node_agent::{ebpf, privilege};
 
 /// Observes and manages batman-adv on this node and reports to the collector.
 #[derive(Debug, Parser)]
@@ -66,6 +67,9 @@ enum Command {
         #[arg(long)]
         mesh: Vec<IfName>,
     },
+    /// Takes away the filters that a killed agent left on kernels before 6.6: the unit's stop hook.
+    #[command(hide = true)]
+    Sweep,
     /// Asks the agent that runs how it is.
     Status {
         /// The configuration of the agent that runs.
@@ -88,6 +92,10 @@ fn main() -> ExitCode {
         Command::Run { config } => with_config(&config, |loaded| run(loaded, &config)),
         Command::Status { config, json } => with_config(&config, |config| status(&config.control.socket, json)),
         Command::Probes { config } => with_config(&config, |config| probes(&config)),
+        Command::Sweep => {
+            ebpf::sweep_all();
+            Ok(Exit::Done)
+        }
         Command::Plan { config } => with_text(&config, command::plan),
         Command::Apply {
             config,
@@ -135,6 +143,8 @@ fn answered(answer: std::io::Result<Answer>) -> anyhow::Result<Exit> {
 
 fn run(config: Config, path: &Path) -> anyhow::Result<()> {
     log::start(config.log.format, mesh_transport::LOG_DIRECTIVES);
+    // Before there are threads.
+    privilege::drop(&config)?;
     runtime()?.block_on(async {
         let app = App::new(config, path)?;
         Ok(app.run(app::until_told_to_stop()?).await?)

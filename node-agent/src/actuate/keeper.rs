@@ -299,9 +299,7 @@ impl Item {
 
     fn may_write(&mut self, ifindex: u32, wanted: &str, in_force: &str, now: Duration) -> Doing {
         if ifindex != self.ifindex && ifindex != 0 {
-            if self.ifindex != 0 {
-                (self.writes, self.hold, self.refused) = (Recent::default(), None, None);
-            }
+            (self.writes, self.hold, self.refused) = (Recent::default(), None, None);
             self.ifindex = ifindex;
         }
         self.forget_after_quiet(now);

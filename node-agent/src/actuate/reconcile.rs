@@ -136,6 +136,8 @@ async fn wait<K: Kernel>(
                 if left <= BEAT {
                     return true;
                 }
+                // What is left of a hold or of the time to confirm goes on.
+                channels.publish(manager);
             }
         }
     }

@@ -50,8 +50,11 @@ pub struct Written {
 pub struct Answer {
     /// For the asker's exit.
     pub code: Code,
-    /// For people, with its line ends.
+    /// What came of it, with its line ends.
     pub text: String,
+    /// Why it came to nothing, with its line end.
+    #[serde(default)]
+    pub complaint: String,
 }
 
 /// How it ended; the exit codes of the commands.
@@ -85,22 +88,27 @@ impl Request {
 impl Answer {
     /// It is done.
     pub fn done(text: String) -> Self {
-        Self { code: Code::Done, text }
+        Self {
+            code: Code::Done,
+            text,
+            complaint: String::new(),
+        }
     }
 
-    /// It is not.
-    pub fn failed(text: String) -> Self {
+    /// It is not: why.
+    pub fn failed(complaint: String) -> Self {
         Self {
             code: Code::Failed,
-            text,
+            text: String::new(),
+            complaint,
         }
     }
 
     /// The configuration is bad.
-    pub fn config(text: String) -> Self {
+    pub fn config(complaint: String) -> Self {
         Self {
             code: Code::Config,
-            text,
+            ..Self::failed(complaint)
         }
     }
 }

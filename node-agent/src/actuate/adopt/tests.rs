@@ -44,7 +44,7 @@ fn the_configuration_is_one_that_people_can_read() {
         orig_interval = "1700ms"
         aggregation = true
         ap_isolation = false
-        isolation_mark = "0x10/0xff"
+        isolation_mark = "0x00000010/0x000000ff"
         bonding = false
         bridge_loop_avoidance = true
         distributed_arp_table = true

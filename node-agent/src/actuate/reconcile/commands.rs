@@ -303,7 +303,7 @@ impl<K: Kernel> Manager<K> {
             answer.text = "the mesh tables are reloaded; restart to apply the others\n".to_owned();
         }
         self.wishes = wishes;
-        self.torn_down = false;
+        (self.torn_down, self.went_back) = (false, false);
         self.start_anew();
         answer
     }

@@ -31,11 +31,19 @@ impl<K: Kernel> Manager<K> {
         self.wishes.meshes.keys().chain(back).cloned().collect()
     }
 
-    /// Ways back that were gone, or at least tried, and another wish stands; keepers of what is nobody's wish.
+    /// Ways back that are still to be gone.
+    pub(super) fn ways_back(&self) -> Vec<IfName> {
+        let rejected = self.ledger.iter().flat_map(|ledger| &ledger.entries().rejected);
+        let left = rejected.filter(|(_, rejected)| !rejected.reached);
+        left.map(|(mesh, _)| mesh.clone()).collect()
+    }
+
+    /// Ways back that were gone, or at least tried, and the file says something else; keepers of what is nobody's wish.
     pub(super) fn forget_what_is_over(&mut self) {
         let over = |(mesh, rejected): (&IfName, &Rejected)| {
             let other = self.wishes.digest(mesh).as_ref() != Some(&rejected.undo.wish);
-            (other && (rejected.reached || self.tried.contains(mesh))).then(|| mesh.clone())
+            let gone = rejected.reached || self.tried.contains(mesh);
+            (other && gone && !self.went_back).then(|| mesh.clone())
         };
         let rejected = self.ledger.iter().flat_map(|ledger| &ledger.entries().rejected);
         let over: BTreeSet<_> = rejected.filter_map(over).collect();
@@ -54,7 +62,6 @@ impl<K: Kernel> Manager<K> {
         let mut differences = differences::of_goal(&aim.goal, &plan, observed, aim.permit.recreate);
         if aim.back {
             let reached = plan.is_empty() && differences::absent(&aim.goal, observed).is_empty();
-            self.tried.insert(mesh.clone());
             if reached {
                 self.remember(|entries| {
                     if let Some(rejected) = entries.rejected.get_mut(mesh) {
@@ -105,8 +112,12 @@ impl<K: Kernel> Manager<K> {
         }
     }
 
+    /// The way back, if it is what stands for the wish now.
     pub(super) fn rejected(&self, mesh: &IfName) -> Option<&Rejected> {
-        self.ledger.as_ref().ok()?.entries().rejected.get(mesh)
+        let rejected = self.ledger.as_ref().ok()?.entries().rejected.get(mesh)?;
+        let same = self.wishes.digest(mesh).as_ref() == Some(&rejected.undo.wish);
+        let tried = self.tried.contains(mesh) && !self.went_back;
+        (same || !(rejected.reached || tried)).then_some(rejected)
     }
 
     pub(super) fn pending(&self) -> Option<&Pending> {

@@ -33,6 +33,8 @@ pub struct Manager<K> {
     pub(super) wishes: Wishes,
     /// What was wished before a change that is not confirmed.
     pub(super) before: Option<Wishes>,
+    /// The wishes are no file's: what was undone is undone for the file still.
+    pub(super) went_back: bool,
     pub(super) keepers: BTreeMap<IfName, Keeper>,
     pub(super) torn_down: bool,
     /// Ways back that were tried by this process.
@@ -80,6 +82,7 @@ impl<K: Kernel> Manager<K> {
             ledger: Err("its ledger is not open yet".to_owned()),
             wishes,
             before: None,
+            went_back: false,
             keepers: BTreeMap::new(),
             torn_down: false,
             tried: BTreeSet::new(),
@@ -168,6 +171,7 @@ impl<K: Kernel> Manager<K> {
         self.remember(Entries::reject_pending);
         if let Some(before) = self.before.take() {
             self.wishes = before;
+            self.went_back = true;
         }
         self.start_anew();
     }
@@ -195,11 +199,13 @@ impl<K: Kernel> Manager<K> {
             wake: until,
             ..Survey::default()
         };
+        let back = self.ways_back();
         for mesh in self.concerned() {
             let (job, wake) = self.judge(&mesh);
             survey.jobs.extend(job);
             survey.wake = [survey.wake, wake].into_iter().flatten().min();
         }
+        self.tried.extend(back);
         survey.jobs.sort_by_key(|job| self.slow.contains(&job.mesh));
         survey
     }
@@ -207,14 +213,9 @@ impl<K: Kernel> Manager<K> {
     /// Goes the ways back that are due, and nothing else.
     pub async fn go_back(&mut self) {
         self.undo_what_is_due();
-        let ways_back = |manager: &Self| -> Vec<IfName> {
-            let rejected = manager.ledger.iter().flat_map(|ledger| &ledger.entries().rejected);
-            let left = rejected.filter(|(_, rejected)| !rejected.reached);
-            left.map(|(mesh, _)| mesh.clone()).collect()
-        };
         // Once to go, once to see.
         for _ in 0..2 {
-            let meshes = ways_back(self);
+            let meshes = self.ways_back();
             if meshes.is_empty() {
                 return;
             }

@@ -125,7 +125,7 @@ async fn what_cannot_be_undone_is_not_done() {
     std::fs::create_dir(world.folder.path().join("ledger.json.new")).unwrap();
     let answer = manager.apply_wishes(wishes(WISH), How::default()).await;
     assert_eq!(answer.code, Code::Failed);
-    assert!(answer.text.contains("state.directory"), "{}", answer.text);
+    assert!(answer.complaint.contains("state.directory"), "{}", answer.complaint);
     assert_eq!(world.sim().writes, []);
 }
 
@@ -139,7 +139,7 @@ async fn a_bad_configuration_is_answered_as_such() {
     };
     let answer = manager.answer(Request::Plan { config }).await;
     assert_eq!(answer.code, Code::Config);
-    assert!(answer.text.contains("a.toml:2"), "{}", answer.text);
+    assert!(answer.complaint.contains("a.toml:2"), "{}", answer.complaint);
     // The file the manager was given is not there.
     assert_eq!(manager.answer(Request::Reload).await.code, Code::Config);
 }

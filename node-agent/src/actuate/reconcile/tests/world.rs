@@ -15,7 +15,14 @@ use crate::actuate::sim::{Sim, SimInterface, SimMesh};
 use crate::actuate::{Kernel, Knob, MeshSetting, Observed, ReadError, Setting, Value, WriteError};
 
 #[derive(Debug, Clone)]
-pub(super) struct Shared(Arc<Mutex<Sim>>);
+pub(super) struct Shared(Arc<Mutex<Sim>>, Arc<Mutex<Indexes>>);
+
+/// An interface keeps its index as long as it is there.
+#[derive(Debug, Default)]
+struct Indexes {
+    last: u32,
+    by_name: BTreeMap<IfName, u32>,
+}
 
 pub(super) struct World {
     kernel: Shared,
@@ -62,7 +69,7 @@ impl World {
                 .insert(name.parse().unwrap(), SimInterface::ethernet(last));
         }
         Self {
-            kernel: Shared(Arc::new(Mutex::new(sim))),
+            kernel: Shared(Arc::new(Mutex::new(sim)), Arc::default()),
             boot_id,
             folder,
         }
@@ -181,7 +188,16 @@ impl Agent {
 impl Kernel for Shared {
     async fn read(&mut self) -> Result<Observed, ReadError> {
         let read = self.0.lock().unwrap().read().now_or_never();
-        read.unwrap()
+        let mut observed = read.unwrap()?;
+        let Indexes { last, by_name } = &mut *self.1.lock().unwrap();
+        by_name.retain(|name, _| observed.facts.interfaces.contains_key(name));
+        for (name, fact) in &mut observed.facts.interfaces {
+            fact.ifindex = *by_name.entry(name.clone()).or_insert_with(|| {
+                *last += 1;
+                *last
+            });
+        }
+        Ok(observed)
     }
 
     async fn write(&mut self, knob: &Knob, value: Option<&Value>, now: &Observed) -> Result<(), WriteError> {
