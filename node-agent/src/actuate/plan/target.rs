@@ -9,6 +9,7 @@ use crate::actuate::{Goal, Knob, MeshSetting, Setting, State, Target, Value};
 /// The target of a plan.
 pub(super) fn of(now: &State, goal: &Goal) -> State {
     let mut target = overlay(now, goal);
+    raise_radios(&mut target, goal);
     let meshes: BTreeSet<_> = meshes(&target).cloned().collect();
     undo_impossible_moves(now, &mut target, &meshes);
     let target_now = target.clone();
@@ -47,6 +48,17 @@ fn overlay(now: &State, goal: &Goal) -> State {
         }
     }
     target
+}
+
+/// A network is joined by going up; to keep the radio down would leave it again.
+fn raise_radios(target: &mut State, goal: &Goal) {
+    let joined = target.knobs.keys().filter(|knob| knob.setting == Setting::Radio);
+    let ups = joined.map(|knob| Knob {
+        target: knob.target.clone(),
+        setting: Setting::Up,
+    });
+    let ups: Vec<_> = ups.filter(|up| !goal.knobs.contains_key(up)).collect();
+    target.knobs.extend(ups.into_iter().map(|up| (up, Value::Flag(true))));
 }
 
 /// Who shall join a mesh interface that will not be there stays where it is.

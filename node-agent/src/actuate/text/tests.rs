@@ -69,7 +69,24 @@ fn a_plan_reads_like_a_diff() {
         ("eth2.master", None),
         ("wlan0.radio", radio()),
     ]);
-    planned(&sim(), &goal, &Resolved::default(), &expect![[r#""#]]);
+    planned(
+        &sim(),
+        &goal,
+        &Resolved::default(),
+        &expect![[r#"
+            bat0
+              - eth2 leaves bat0                                                                 flap
+              + wlan0 joins { type = "mesh", id = "roofs", frequency = 5180, width = "HT20" }    hitless
+              ~ eth1.mtu: 1500 → 1560                                                            flap
+              ~ bat0.orig_interval: "1s" → "5s"                                                  hitless
+              ~ bat0.gw_mode: "off" → "server"                                                   hitless
+              ~ bat0.gw_bandwidth_down_kbit: 10000 → 20000                                       hitless
+              ~ bat0.hop_penalty: 30 → 15                                                        hitless
+              + eth1 joins bat0                                                                  hitless
+              + eth1.hop_penalty: 10                                                             hitless
+            bat0: 9 steps, 7 hitless, 2 flap
+        "#]],
+    );
 }
 
 #[test]
@@ -82,7 +99,35 @@ fn what_comes_back_after_a_mesh_is_made_anew_is_seen() {
         &sim,
         &goal([("bat0.algorithm", algorithm("BATMAN_V"))]),
         &Resolved::default(),
-        &expect![[r#""#]],
+        &expect![[r#"
+            bat0
+              ! bat0.algorithm: "BATMAN_IV" → "BATMAN_V"    recreate: its IP addresses and VLANs go with it
+              + bat0.orig_interval: "1s"                    hitless
+              + bat0.aggregation: true                      hitless
+              + bat0.ap_isolation: false                    hitless
+              + bat0.isolation_mark: 0x00000000             hitless
+              + bat0.isolation_mask: 0x00000000             hitless
+              + bat0.bonding: false                         hitless
+              + bat0.bridge_loop_avoidance: true            hitless
+              + bat0.distributed_arp_table: true            hitless
+              + bat0.fragmentation: true                    hitless
+              + bat0.gw_mode: "off"                         hitless
+              + bat0.gw_bandwidth_down_kbit: 10000          hitless
+              + bat0.gw_bandwidth_up_kbit: 2000             hitless
+              + bat0.hop_penalty: 15                        hitless
+              + bat0.multicast_forceflood: false            hitless
+              + bat0.multicast_fanout: 16                   hitless
+              + bat0.network_coding: false                  hitless
+              + eth2 joins bat0                             hitless
+              + eth2.hop_penalty: 5                         hitless
+              + eth2.elp_interval: "500ms"                  hitless
+              + eth2.throughput_override_kbit: 0            hitless
+              + bat0.mac: "aa:bb:00:00:00:01"               hitless
+              + bat0.mtu: 1500                              hitless
+              + bat0.up: false                              hitless
+              + bat0 joins br0                              hitless
+            bat0: 25 steps, 24 hitless, 1 recreate
+        "#]],
     );
 }
 
@@ -92,7 +137,11 @@ fn a_mesh_goes_in_one_line() {
         &sim(),
         &goal([("bat0.algorithm", None)]),
         &Resolved::default(),
-        &expect![[r#""#]],
+        &expect![[r#"
+            bat0
+              ! bat0 goes    recreate: its IP addresses and VLANs go with it
+            bat0: 1 step, 1 recreate
+        "#]],
     );
 }
 
@@ -102,7 +151,10 @@ fn nothing_to_do_is_said() {
         &sim(),
         &goal([("bat0.hop_penalty", number(30))]),
         &Resolved::default(),
-        &expect![[r#""#]],
+        &expect![[r#"
+            bat0
+            bat0: nothing to do
+        "#]],
     );
 }
 
@@ -118,12 +170,33 @@ fn remarks_say_why_nothing_is_done() {
         warnings: vec!["eth2 has an MTU of 1500".to_owned()],
         ..Resolved::default()
     };
-    planned(&sim(), &hop_penalty, &resolved, &expect![[r#""#]]);
+    planned(
+        &sim(),
+        &hop_penalty,
+        &resolved,
+        &expect![[r#"
+        bat0
+          ~ bat0.hop_penalty: 30 → 15    hitless
+          problem: eth1 is a member of br0 and is left to it: take it out there first, or here
+          missing: no VLAN 10 on bat0: it is set when it appears
+          warning: eth2 has an MTU of 1500
+        bat0: nothing is done before that is solved
+    "#]],
+    );
     let resolved = Resolved {
         missing: vec![Missing::Vlan(ifname("bat0"), Vid::try_from(10).expect("a VLAN"))],
         ..Resolved::default()
     };
-    planned(&sim(), &Goal::default(), &resolved, &expect![[r#""#]]);
+    planned(
+        &sim(),
+        &Goal::default(),
+        &resolved,
+        &expect![[r#"
+        bat0
+          missing: no VLAN 10 on bat0: it is set when it appears
+        bat0: nothing to do as long as that is missing
+    "#]],
+    );
     let resolved = Resolved {
         owner: Some(Owner {
             manager: "systemd-networkd",
@@ -131,7 +204,16 @@ fn remarks_say_why_nothing_is_done() {
         }),
         ..Resolved::default()
     };
-    planned(&sim(), &hop_penalty, &resolved, &expect![[r#""#]]);
+    planned(
+        &sim(),
+        &hop_penalty,
+        &resolved,
+        &expect![[r#"
+        bat0
+          ~ bat0.hop_penalty: 30 → 15    hitless
+        bat0: systemd-networkd owns it (/etc/systemd/network/bat0.netdev): reported only
+    "#]],
+    );
 }
 
 #[test]
@@ -149,7 +231,18 @@ fn a_report_says_what_is_in_force() {
     let came = apply(&mut sim, &goal, Permit::default())
         .now_or_never()
         .expect("it ends");
-    expect![[r#""#]].assert_eq(&report(&ifname("bat0"), &came, &Resolved::default()));
+    expect![[r#"
+        bat0
+          ~ bat0.orig_interval: "1s" → "10ms"    hitless
+          ~ bat0.gw_sel_class: 20 → 300          hitless
+          ~ bat0.hop_penalty: 30 → 15            hitless
+          + eth1 joins bat0                      hitless
+          unmet: bat0.orig_interval: asked for "10ms", "40ms" in force: the kernel clamped it
+          unmet: bat0.gw_sel_class: asked for 300, 20 in force: the kernel ignored it and said success
+          unmet: eth1.mtu: asked for 9000, 1500 in force: this kernel or driver cannot do it: Invalid argument
+        bat0: done: 4 steps, 4 hitless; 3 unmet
+    "#]]
+    .assert_eq(&report(&ifname("bat0"), &came, &Resolved::default()));
 }
 
 #[test]
@@ -161,7 +254,12 @@ fn a_report_says_what_was_not_permitted() {
     let came = apply(&mut sim(), &goal, Permit::default())
         .now_or_never()
         .expect("it ends");
-    expect![[r#""#]].assert_eq(&report(&ifname("bat0"), &came, &Resolved::default()));
+    expect![[r#"
+        bat0
+          unmet: bat0.algorithm: asked for "BATMAN_V", "BATMAN_IV" in force: a mesh interface would have to go or be made anew, which needs --recreate
+          unmet: bat0.hop_penalty: asked for 15, 30 in force: a mesh interface would have to go or be made anew, which needs --recreate
+        bat0: nothing done; 2 unmet
+    "#]].assert_eq(&report(&ifname("bat0"), &came, &Resolved::default()));
 }
 
 #[test]
@@ -182,5 +280,21 @@ fn every_step_has_words() {
     ]);
     goal.knobs
         .insert(Knob::vlan(&ifname("bat0"), 10), Some(Value::Flag(true)));
-    planned(&sim, &goal, &Resolved::default(), &expect![[r#""#]]);
+    planned(
+        &sim,
+        &goal,
+        &Resolved::default(),
+        &expect![[r#"
+        bat0
+          - wlan0 leaves { type = "mesh", id = "roofs", frequency = 5180, width = "HT20" }    flap
+          + bat2 is made, BATMAN_V                                                            hitless
+          ~ bat0.vlan.10.ap_isolation: false → true                                           hitless
+          ~ eth2 moves from bat0 to bat1                                                      flap
+          + eth2.hop_penalty: 0                                                               hitless
+          + eth2.elp_interval: "500ms"                                                        hitless
+          + eth2.throughput_override_kbit: 0                                                  hitless
+          ~ wlan0.up: true → false                                                            flap
+        bat0: 8 steps, 5 hitless, 3 flap
+    "#]],
+    );
 }
