@@ -148,7 +148,7 @@ fn another(knob: &Knob, now: &Value) -> Option<Value> {
     Some(match (knob.setting, now) {
         (Setting::Algorithm | Setting::Master | Setting::Radio, _) => return None,
         (Setting::Mesh(MeshSetting::GwMode), _) => Value::Number(2),
-        (Setting::Mtu, _) => Value::Number(1400),
+        (Setting::Mtu, Value::Number(mtu)) => Value::Number(mtu - 100),
         (_, Value::Flag(flag)) => Value::Flag(!flag),
         (_, Value::Number(number)) => Value::Number(number + 7),
         (_, Value::Address(MacAddr([a, b, c, d, e, f]))) => Value::Address(MacAddr([*a, *b, *c, *d, *e, f ^ 0x55])),
@@ -200,7 +200,10 @@ fn every_knob_and_batctl_mean_the_same(algorithm: &str, node: &Node) -> Result<(
         node.agrees(&before.state)?;
 
         let mut wanted = before.state.clone();
-        for (knob, now) in &before.state.knobs {
+        // The MTU of a mesh interface follows its members' and fragmentation, so its own comes last.
+        let (of_mesh, of_others): (Vec<_>, Vec<_>) =
+            (before.state.knobs.iter()).partition(|(knob, _)| matches!(knob.target, Target::Mesh(_)));
+        for (knob, now) in of_others.into_iter().chain(of_mesh) {
             if let Some(value) = another(knob, now) {
                 linux
                     .write(knob, Some(&value), &before)
