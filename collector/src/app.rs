@@ -68,7 +68,12 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
 
     let mut tasks = JoinSet::new();
     let pulse = Pulse::default();
-    tasks.spawn(publish::run(events, topology_tx, history.clone(), pulse.counted(clock::now)));
+    tasks.spawn(publish::run(
+        events,
+        topology_tx,
+        history.clone(),
+        pulse.counted(clock::now),
+    ));
     tasks.spawn(rebalance::run(
         topology.clone(),
         Policy::default(),

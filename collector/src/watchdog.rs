@@ -46,7 +46,7 @@ pub async fn run(mut watchdog: Watchdog, pulse: Pulse, socket: PathBuf) {
             other => other,
         };
         seen = beats;
-        watchdog.sign(found.as_ref().map(|()| ()).map_err(String::as_str));
+        watchdog.sign(found.as_ref().copied().map_err(String::as_str));
     }
 }
 

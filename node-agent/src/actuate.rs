@@ -26,9 +26,9 @@ pub mod observed;
 pub mod owner;
 pub mod plan;
 pub mod radio;
+pub mod reconcile;
 #[cfg(test)]
 pub(crate) mod sim;
-pub mod reconcile;
 pub mod state;
 pub mod text;
 

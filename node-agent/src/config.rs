@@ -188,17 +188,6 @@ impl Config {
         config::parse::<Self>(path, text)?.checked(path)
     }
 
-    /// Changes whenever one of the mesh tables does, and only then: 64 hex digits. Comments and the order of keys are no
-    /// change; nor is a key of a later release that is not used.
-    ///
-    /// # Errors
-    /// None in practice: every value has a JSON form.
-    pub fn wish_digest(&self) -> Result<String, serde_json::Error> {
-        let canonical = serde_json::to_vec(&self.mesh)?;
-        let digest = ring::digest::digest(&ring::digest::SHA256, &canonical);
-        Ok(digest.as_ref().iter().map(|byte| format!("{byte:02x}")).collect())
-    }
-
     fn checked(self, path: &Path) -> Result<Self, InvalidConfig> {
         if self.mesh.is_empty() {
             return Err(InvalidConfig::NoMesh(path.to_owned()));

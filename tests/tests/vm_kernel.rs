@@ -1,6 +1,7 @@
 //! What the actuator sets in the kernel against what batctl and `ip` read from it, and what these set against what the
 //! actuator reads, for every setting there is and both algorithms; and that changes are heard, across a reload of the
 //! module too. Needs root, batman-adv and `batctl`: run in the VM, one test at a time.
+#![expect(clippy::expect_used, reason = "a test's helpers fail the test")]
 
 use std::collections::BTreeMap;
 use std::fs::File;

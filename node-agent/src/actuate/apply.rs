@@ -111,6 +111,8 @@ struct Run {
     first: Observed,
     attempts: BTreeMap<Knob, Attempt>,
     done: Vec<Step>,
+    /// Mesh interfaces made on the way: nobody uses them, so nothing of them is a flap.
+    made: BTreeSet<IfName>,
 }
 
 // === impl Run ===
@@ -127,6 +129,7 @@ impl Run {
             first: now.clone(),
             attempts: BTreeMap::new(),
             done: Vec::new(),
+            made: BTreeSet::new(),
         }
     }
 
@@ -174,6 +177,11 @@ impl Run {
         }
         let mut steps = plan.steps;
         steps.retain(|step| !self.attempts.contains_key(&step.knob));
+        for step in &mut steps {
+            if matches!(&step.knob.target, Target::Mesh(name) if self.made.contains(name)) {
+                step.disruption = Disruption::Hitless;
+            }
+        }
         steps
     }
 
@@ -195,6 +203,9 @@ impl Run {
             }
             if result.is_ok() {
                 self.note_undo(&step);
+                if let (Target::Mesh(name), Setting::Algorithm) = (&step.knob.target, step.knob.setting) {
+                    self.made.insert(name.clone());
+                }
                 self.done.push(step.clone());
             }
             self.attempts.insert(step.knob.clone(), Attempt { step, result });

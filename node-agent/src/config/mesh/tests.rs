@@ -163,21 +163,6 @@ fn a_name_alone_is_no_wish() {
 }
 
 #[test]
-fn the_digest_changes_with_the_wish_and_only_then() {
-    let digest = |text: &str| parse(text).unwrap().wish_digest().unwrap();
-    let one = digest("[mesh.bat0]\nhop_penalty = 30\nbonding = true\n[collect]\ninterval = \"1s\"\n");
-    assert_eq!(
-        one,
-        digest("# said otherwise\n[mesh]\nbat0 = { bonding = true, hop_penalty = 30 }\n")
-    );
-    assert_ne!(one, digest("[mesh.bat0]\nhop_penalty = 31\nbonding = true\n"));
-    assert_ne!(one, digest("[mesh.bat1]\nhop_penalty = 30\nbonding = true\n"));
-    // Written down by one release and read by the next.
-    expect!["9fc62a00f825d471bf150ca424490c857165b58a3c735c8910934895f944cb44"]
-        .assert_eq(&digest("[mesh.bat0]\nhop_penalty = 30\n"));
-}
-
-#[test]
 fn what_is_wrong_is_named_with_its_place_and_what_is_allowed() {
     refused(
         "[mesh.bat0]\nhop_penalty = 256\n",

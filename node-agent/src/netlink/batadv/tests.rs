@@ -104,7 +104,10 @@ fn recorded_settings_read_as_batctl_reads_them() {
         let mesh = Mesh::from_attributes(message.attributes).unwrap();
         let left: Vec<_> = mesh.others.iter().map(netlink_packet_core::Nla::kind).collect();
         // BLA_CRC, MCAST_FLAGS and MCAST_FLAGS_PRIV: not settings.
-        assert!(left.iter().all(|kind| [34, 38, 39].contains(kind)), "a setting is not read: {left:?}");
+        assert!(
+            left.iter().all(|kind| [34, 38, 39].contains(kind)),
+            "a setting is not read: {left:?}"
+        );
         let ours = mesh.batctl();
         for (key, value) in ours.as_object().unwrap() {
             assert_eq!(value, &table.batctl[key], "{key}");
@@ -192,7 +195,10 @@ fn a_vlan_is_known_without_its_tag_bit() {
 fn errors_are_told_apart_by_what_was_asked() {
     let error = |command| BatadvError::from_errno(command, -libc::ENOENT, None);
     assert!(matches!(error(BatadvCommand::SetVlan), BatadvError::NoSuchVlan(_)));
-    assert!(matches!(error(BatadvCommand::GetNeighbors), BatadvError::NoActiveMember(_)));
+    assert!(matches!(
+        error(BatadvCommand::GetNeighbors),
+        BatadvError::NoActiveMember(_)
+    ));
     let refused = BatadvError::from_errno(BatadvCommand::SetMesh, -libc::ERANGE, Some("integer out of range"));
     assert!(refused.to_string().contains("integer out of range"), "{refused}");
 }
