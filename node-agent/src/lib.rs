@@ -1,4 +1,5 @@
-//! The agent on each mesh node: observes batman-adv and streams what it sees to the collector.
+//! The agent on each mesh node: keeps the mesh interfaces it is told to own, observes batman-adv and streams what it sees to
+//! the collector.
 //!
 //! ```text
 //! kernel: batadv genl, ethtool ─┐
@@ -6,7 +7,9 @@
 //!         eBPF maps, ring       ┘   shell     value       pure            └► Record ─┘ (pure)           shell
 //! ```
 //!
-//! The mesh comes first: nothing here changes or stops forwarding, with or without a collector, an identity, a probe.
+//! [`actuate`] is the other way, from the configuration to the kernel; it alone writes there.
+//!
+//! The mesh comes first: no fault here changes or stops forwarding, with or without a collector, an identity, a probe.
 
 pub mod actuate;
 pub mod app;
