@@ -149,10 +149,14 @@ impl History {
     /// At most `size` entries that are wanted, of those after the number `after`, the newest last; and whether there
     /// are more.
     pub fn page(&self, after: Option<u64>, size: usize, wanted: impl Fn(&Entry) -> bool) -> (Vec<Arc<Entry>>, bool) {
-        let store = self.store();
         let from = after.map_or(Bound::Unbounded, Bound::Excluded);
-        let rest = store.entries.range((from, Bound::Unbounded)).map(|(_, entry)| entry);
-        let mut page: Vec<_> = rest.filter(|entry| wanted(entry)).take(size + 1).cloned().collect();
+        // The topology's writer waits for this lock: nothing is judged while it is held.
+        let rest: Vec<_> = {
+            let store = self.store();
+            let rest = store.entries.range((from, Bound::Unbounded));
+            rest.map(|(_, entry)| Arc::clone(entry)).collect()
+        };
+        let mut page: Vec<_> = rest.into_iter().filter(|entry| wanted(entry)).take(size + 1).collect();
         let more = page.len() > size;
         page.truncate(size);
         (page, more)

@@ -52,6 +52,11 @@ struct Node(&'static str);
 
 impl Node {
     fn up(name: &'static str) -> Result<Self> {
+        // One of them unloads the module, and with it whatever mesh the machine has.
+        ensure!(
+            std::env::var_os("MESH_BIN").is_some(),
+            "run these tests with `cargo xtask test`"
+        );
         ensure!(
             !netns_exists(name),
             "a network namespace {name} exists and is not the test's"

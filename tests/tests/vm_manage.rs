@@ -3,15 +3,19 @@
 #![expect(clippy::unwrap_used, reason = "a test's helpers fail the test")]
 
 use std::io::Read as _;
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use mesh_lab::exec;
 use mesh_lab::wait::{self, Look};
+use mesh_tests::kernel;
 use mesh_tests::owned::{LIMIT, NODE, Owned};
 use serde_json::{Value, json};
 
 /// Everything there is to set, and none of it the kernel's default.
-fn everything(algorithm: &str) -> String {
+fn everything(algorithm: &str, network_coding: bool) -> String {
+    let coding = if network_coding { "network_coding = true\n" } else { "" };
     let of_v = if algorithm == "BATMAN_V" {
         "elp_interval = \"300ms\"\nthroughput_override_kbit = 20000\n"
     } else {
@@ -37,8 +41,7 @@ gw_sel_class = 30
 hop_penalty = 42
 multicast_forceflood = true
 multicast_fanout = 8
-network_coding = true
-mac = "02:aa:00:00:00:01"
+{coding}mac = "02:aa:00:00:00:01"
 mtu = 1400
 up = true
 
@@ -60,8 +63,8 @@ ap_isolation = true
 }
 
 /// What batctl must say of it.
-fn everything_by_batctl() -> Value {
-    json!({
+fn everything_by_batctl(network_coding: bool) -> Value {
+    let mut wanted = json!({
         "orig_interval": 1500,
         "aggregated_ogms_enabled": false,
         "ap_isolation_enabled": true,
@@ -78,8 +81,28 @@ fn everything_by_batctl() -> Value {
         "hop_penalty": 42,
         "multicast_forceflood_enabled": true,
         "multicast_fanout": 8,
-        "network_coding_enabled": true,
-    })
+    });
+    if network_coding {
+        wanted["network_coding_enabled"] = true.into();
+    }
+    wanted
+}
+
+/// Whether this kernel's batman-adv still has it: gone since 2025.4. What it lacks is a problem that `plan` names.
+fn network_coding(owned: &Owned) -> bool {
+    let has = owned
+        .table("meshif bat0 mj")
+        .unwrap()
+        .get("network_coding_enabled")
+        .is_some();
+    if !has {
+        let config = owned.configure("[mesh.bat0]\nnetwork_coding = true\n").unwrap();
+        let planned = owned.command(&["plan"], &config).unwrap();
+        assert_eq!(planned.code, 1, "{planned:#?}");
+        let said = planned.out + &planned.err;
+        assert!(said.contains("network_coding"), "{said}");
+    }
+    has
 }
 
 #[track_caller]
@@ -90,8 +113,8 @@ fn holds(found: &Value, wanted: &Value) {
 }
 
 /// Everything set, VLAN included, from nothing.
-fn set_everything(owned: &Owned, algorithm: &str) -> std::path::PathBuf {
-    let config = owned.configure(&everything(algorithm)).unwrap();
+fn set_everything(owned: &Owned, algorithm: &str, network_coding: bool) -> PathBuf {
+    let config = owned.configure(&everything(algorithm, network_coding)).unwrap();
     let planned = owned.command(&["plan"], &config).unwrap();
     assert_eq!(planned.code, 3, "{planned:#?}");
     assert!(owned.link("bat0").unwrap().is_none(), "`plan` changes nothing");
@@ -105,11 +128,13 @@ fn set_everything(owned: &Owned, algorithm: &str) -> std::path::PathBuf {
 }
 
 fn set_by_us_reads_back_equal(algorithm: &str, test: &str) {
-    let owned = Owned::up(algorithm, test).unwrap();
-    let config = set_everything(&owned, algorithm);
+    let owned = Owned::beside(algorithm, test).unwrap();
+    let coding = network_coding(&owned);
+    owned.ip("link del bat0").unwrap();
+    let config = set_everything(&owned, algorithm, coding);
 
     let mesh = owned.table("meshif bat0 mj").unwrap();
-    let mut wanted = everything_by_batctl();
+    let mut wanted = everything_by_batctl(coding);
     wanted["algo_name"] = algorithm.into();
     holds(&mesh, &wanted);
     let mut member = json!({ "hop_penalty": 7 });
@@ -148,11 +173,13 @@ fn set_by_us_reads_back_equal(algorithm: &str, test: &str) {
     });
 }
 
-/// batctl listens on the family's `config` group meanwhile; that it does hear is tried first and last.
+/// batctl listens on the family's `config` group meanwhile; that it does hear is tried before and after.
 fn writes_nothing(owned: &Owned, work: impl FnOnce()) {
+    let mut words = exec::in_netns(NODE, "stdbuf");
+    // Without it batctl keeps what it prints until it ends.
+    words.extend(["-oL", "batctl", "event"].map(str::to_owned));
     let mut listener = Command::new("nsenter")
-        .args(exec::in_netns(NODE, "batctl"))
-        .arg("event")
+        .args(words)
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .spawn()
@@ -165,40 +192,30 @@ fn writes_nothing(owned: &Owned, work: impl FnOnce()) {
             let _ended = sender.send(String::from_utf8_lossy(&buffer[..count]).into_owned());
         }
     });
-    let mark = |penalty: &str| {
+    let all_heard = || {
+        let next = || heard.recv_timeout(Duration::from_secs(2)).ok();
+        std::iter::from_fn(next).collect::<String>()
+    };
+    let mark = || {
         wait::until("batctl hears a change of the configuration", LIMIT, || {
-            owned.batctl(&format!("hardif to-far hop_penalty {penalty}"))?;
-            Ok(match heard.recv_timeout(std::time::Duration::from_secs(2)) {
-                Ok(text) => Look::Ready(text),
-                Err(_) => Look::Pending("nothing heard".into()),
+            owned.batctl("hardif to-far hop_penalty 7")?;
+            let text = all_heard();
+            Ok(if text.contains("to-far") {
+                Look::Ready(())
+            } else {
+                Look::Pending(format!("heard {text:?}"))
             })
         })
-        .unwrap()
+        .unwrap();
     };
-    mark("7");
-    wait::until("what the mark said is heard out", LIMIT, || {
-        Ok(match heard.recv_timeout(std::time::Duration::from_secs(1)) {
-            Ok(more) => Look::Pending(more),
-            Err(_) => Look::Ready(()),
-        })
-    })
-    .unwrap();
+    mark();
     work();
-    // Whatever the work wrote stands before this mark.
-    owned.batctl("hardif to-far hop_penalty 7").unwrap();
-    let text = mark("7");
-    let changes = text
-        .lines()
-        .filter(|line| line.contains("hardif") || line.contains("meshif"))
-        .count();
-    let written: Vec<_> = text.lines().filter(|line| !line.contains("to-far")).collect();
+    let written = all_heard();
+    mark();
     listener.kill().unwrap();
     listener.wait().unwrap();
     reader.join().unwrap();
-    assert!(
-        written.is_empty() && changes <= 2,
-        "written by the second apply: {text}"
-    );
+    assert_eq!(written, "", "written by the second apply");
 }
 
 #[test]
@@ -208,6 +225,9 @@ fn smoke_every_setting_set_by_us_reads_back_equal_on_batman_iv() {
 
 #[test]
 fn smoke_every_setting_set_by_us_reads_back_equal_on_batman_v() {
+    if !kernel::has_algorithm("BATMAN_V").unwrap() {
+        return;
+    }
     set_by_us_reads_back_equal("BATMAN_V", "every_setting_set_by_us_on_batman_v");
 }
 
@@ -226,10 +246,13 @@ fn set_by_batctl_is_adopted(algorithm: &str, test: &str) {
         "meshif bat0 hop_penalty 44",
         "meshif bat0 multicast_forceflood 1",
         "meshif bat0 multicast_fanout 5",
-        "meshif bat0 network_coding 1",
         "hardif to-far hop_penalty 11",
     ] {
         owned.batctl(words).unwrap();
+    }
+    let coding = network_coding(&owned);
+    if coding {
+        owned.batctl("meshif bat0 network_coding 1").unwrap();
     }
     if algorithm == "BATMAN_V" {
         owned.batctl("hardif to-far elp_interval 250").unwrap();
@@ -255,13 +278,13 @@ fn set_by_batctl_is_adopted(algorithm: &str, test: &str) {
         "hop_penalty = 44",
         "multicast_forceflood = true",
         "multicast_fanout = 5",
-        "network_coding = true",
         "name = \"to-far\"",
         "hop_penalty = 11",
         "vlan.20]",
     ] {
         assert!(adopted.contains(line), "{line} in:\n{adopted}");
     }
+    assert_eq!(adopted.contains("network_coding = true"), coding);
     let config = owned.configure_as("adopted.toml", &adopted).unwrap();
     let planned = owned.command(&["plan"], &config).unwrap();
     assert_eq!(planned.code, 0, "{planned:#?}\n{adopted}");
@@ -296,6 +319,9 @@ fn smoke_every_setting_set_by_batctl_is_adopted_on_batman_iv() {
 
 #[test]
 fn every_setting_set_by_batctl_is_adopted_on_batman_v() {
+    if !kernel::has_algorithm("BATMAN_V").unwrap() {
+        return;
+    }
     set_by_batctl_is_adopted("BATMAN_V", "every_setting_set_by_batctl_on_batman_v");
 }
 
@@ -325,6 +351,9 @@ fn what_the_kernel_clamps_or_ignores_is_named_with_the_value_in_force() {
 
 #[test]
 fn another_algorithm_needs_the_flag_and_brings_everything_back() {
+    if !kernel::has_algorithm("BATMAN_V").unwrap() {
+        return;
+    }
     let owned = Owned::up("BATMAN_IV", "another_algorithm").unwrap();
     let tables = |algorithm: &str| {
         format!(
@@ -374,6 +403,12 @@ fn an_unconfirmed_change_undoes_itself_and_a_confirmed_one_stays() {
     let config = owned.configure(&tables(99, "none-*")).unwrap();
     let undone = owned.command(&["apply", "--confirm-within", "5s"], &config).unwrap();
     assert_eq!(undone.code, 1, "{undone:#?}");
+    for said in ["hop_penalty: 15 → 99", "to-far leaves bat0", "not confirmed, undone"] {
+        assert!(
+            undone.out.contains(said) || undone.err.contains(said),
+            "{said}: {undone:#?}"
+        );
+    }
     assert_eq!(owned.table("meshif bat0 mj").unwrap()["hop_penalty"], 15);
     assert_eq!(owned.link("to-far").unwrap().unwrap()["master"], "bat0");
     owned.reachable().unwrap();
@@ -409,7 +444,7 @@ fn a_change_whose_command_was_killed_is_undone_by_the_next_start() {
         .configure("[mesh.bat0]\npolicy = \"enforce\"\nhop_penalty = 77\n")
         .unwrap();
     let mut applying = owned
-        .start_command(&["apply", "--confirm-within", "5s"], &config)
+        .start_command(&["apply", "--confirm-within", "30s"], &config)
         .unwrap();
     let penalty = |wanted: u64| {
         wait::until("the hop penalty is as it should be", LIMIT, || {

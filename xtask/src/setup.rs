@@ -131,10 +131,17 @@ fn packages(paths: &Paths, scope: &Scope) -> Missing {
             "runs the agent as a user with three capabilities",
         ),
         (
-            scope.host,
+            scope.tests,
             "systemd-analyze",
             "systemd",
-            "checks the units; nothing of it is started",
+            "checks the units, and runs them in the VM; on this machine nothing of it is started",
+        ),
+        (scope.tests, "curl", "curl", "asks the collector whether it is well"),
+        (
+            scope.tests,
+            "sysctl",
+            "procps",
+            "sets what the units' sysctl.d says, in the VM",
         ),
         (scope.host, "dpkg-deb", "dpkg", "unpacks kustomize"),
     ];

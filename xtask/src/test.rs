@@ -16,8 +16,10 @@ use crate::report::{Counts, Steps, say};
 use crate::session::{Place, Session};
 use crate::{deny, ebpf, kustomize, prometheus, python, setup, suites};
 
-/// For the tests on the host, and for those in one VM.
+/// For the tests on the host.
 const LIMIT: Duration = Duration::from_secs(30 * 60);
+/// For all tests in one VM, under emulation on a slow machine.
+const VM_LIMIT: Duration = Duration::from_secs(75 * 60);
 
 /// What the tests are told.
 #[derive(Debug, clap::Args)]
@@ -247,7 +249,7 @@ fn in_vm(paths: &Paths, kernel: Kernel, binaries: &[(String, PathBuf)], filter: 
             ("MESH_GRPCURL".to_owned(), python::grpcurl(paths)?),
         ],
     });
-    let status = Session::start(paths, &Place::Vm(kernel), &run, task, None)?.wait(LIMIT)?;
+    let status = Session::start(paths, &Place::Vm(kernel), &run, task, None)?.wait(VM_LIMIT)?;
     let suites: Vec<Suite> = job::read(&run.join(RESULTS)).unwrap_or_default();
     let mut counts = Counts::default();
     for suite in &suites {

@@ -162,7 +162,11 @@ impl<'a> Resolver<'a> {
             meshes,
             observed,
             resolved: Resolved {
-                owner: fact.and_then(|fact| fact.owner.clone()),
+                // What its manager has not made yet, or makes again in a moment, is its own already.
+                owner: match fact {
+                    Some(fact) => fact.owner.clone(),
+                    None => observed.facts.claimed.get(name).cloned(),
+                },
                 ..Resolved::default()
             },
         }

@@ -13,6 +13,8 @@ pub struct Facts {
     pub meshes: BTreeMap<IfName, MeshFact>,
     /// Routing algorithms of the module; `None`: it is not loaded, so nothing is known.
     pub algorithms: Option<BTreeSet<String>>,
+    /// Mesh interfaces that a network manager's files say it makes, whether they are there or not.
+    pub claimed: BTreeMap<IfName, Owner>,
 }
 
 /// An interface.

@@ -1,11 +1,13 @@
 //! Which network manager owns an interface: what it owns is reported and never changed.
 //!
 //! Two are known that make batman-adv interfaces: systemd-networkd (`.netdev` files of `Kind=batadv`, `.network` files
-//! with `BatmanAdvanced=`) and netifd (`proto 'batadv'`, `proto 'batadv_hardif'`). A manager that does not run owns
-//! nothing. Their files are read; they are never asked and never written to.
+//! with `BatmanAdvanced=`) and netifd (`proto 'batadv'`, `proto 'batadv_hardif'`). A manager that does not run and
+//! is not started at boot owns nothing; one that is owns before it runs, and before its interfaces are there. Their
+//! files are read; they are never asked and never written to.
 //!
 //! Nothing here fails: a file that cannot be read says nothing, one that is odd is read as far as it makes sense.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use mesh_proto::model::IfName;
@@ -34,6 +36,17 @@ impl Owners {
             networkd: Networkd::read(root),
             netifd: Netifd::read(root),
         }
+    }
+
+    /// Mesh interfaces that they make, those that are not there among them.
+    pub fn claimed(&self) -> BTreeMap<IfName, Owner> {
+        let networkd = self.networkd.iter().flat_map(Networkd::meshes);
+        let netifd = self.netifd.iter().flat_map(Netifd::meshes);
+        networkd
+            .chain(netifd)
+            .filter_map(|name| IfName::try_from(name).ok())
+            .filter_map(|name| self.of(&name, Some("batadv")).map(|owner| (name, owner)))
+            .collect()
     }
 
     /// Who makes this mesh interface, or makes this interface a member of one. `kind` is what made the interface, such

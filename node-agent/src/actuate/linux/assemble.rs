@@ -29,6 +29,7 @@ pub(super) fn observed(look: &Look) -> Observed {
     let mut observed = Observed {
         facts: Facts {
             algorithms: look.algorithms.clone(),
+            claimed: look.claimed.clone(),
             ..Facts::default()
         },
         state: State::default(),

@@ -72,9 +72,8 @@ impl Parameter {
                 return WriteError::Unsupported(format!("{algorithm} is not compiled into batman_adv"));
             }
             WriteError::Unsupported(format!(
-                "it takes the algorithm from the module's parameter alone, and {} cannot be written ({error}): \
-                 put `options batman_adv routing_algo={algorithm}` into /etc/modprobe.d/batman-adv.conf and load the \
-                 module again",
+                "it takes the algorithm from the module's parameter alone, and {0} cannot be written ({error}): \
+                 as root, `echo {algorithm} > {0}` once the module is loaded",
                 path.display()
             ))
         };

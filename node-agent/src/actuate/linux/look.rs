@@ -24,6 +24,8 @@ pub(super) struct Look {
     pub(super) addressed: BTreeSet<u32>,
     pub(super) radios: Vec<(WirelessInterface, RadioUse)>,
     pub(super) owners: BTreeMap<IfName, Owner>,
+    /// Mesh interfaces that managers make, there or not.
+    pub(super) claimed: BTreeMap<IfName, Owner>,
 }
 
 /// A mesh interface.
@@ -47,10 +49,12 @@ pub(super) enum Missed {
 pub(super) async fn look(sockets: &Sockets) -> Result<Look, Missed> {
     let links = link(sockets.link.list()).await?;
     let mesh_links: Vec<&Link> = links.iter().filter(|link| link.is_batadv()).collect();
+    let managers = Owners::read(Path::new("/"));
     let mut look = Look {
         addressed: link(sockets.link.with_addresses()).await?,
         radios: radios(sockets).await?,
-        owners: owners(&links),
+        owners: owners(&managers, &links),
+        claimed: managers.claimed(),
         ..Look::default()
     };
     // The question alone would load the module.
@@ -114,13 +118,12 @@ async fn radios(sockets: &Sockets) -> Result<Vec<(WirelessInterface, RadioUse)>,
     Ok(all.iter().map(with_use).collect())
 }
 
-fn owners(links: &[Link]) -> BTreeMap<IfName, Owner> {
-    let owners = Owners::read(Path::new("/"));
+fn owners(managers: &Owners, links: &[Link]) -> BTreeMap<IfName, Owner> {
     links
         .iter()
         .filter_map(|link| {
             let name = IfName::try_from(link.ifname.as_str()).ok()?;
-            let owner = owners.of(&name, link.kind.as_deref())?;
+            let owner = managers.of(&name, link.kind.as_deref())?;
             Some((name, owner))
         })
         .collect()

@@ -21,6 +21,17 @@ const FOLDERS: [&str; 5] = [
     "lib/systemd/network",
 ];
 
+/// Where links to units say that they are started. Not the packages' own folders: some have the alias of each unit.
+const UNIT_FOLDERS: [&str; 5] = [
+    "etc/systemd/system",
+    "run/systemd/system",
+    "run/systemd/generator.early",
+    "run/systemd/generator",
+    "run/systemd/generator.late",
+];
+/// Its socket starts it too.
+const UNITS: [&str; 2] = ["systemd-networkd.service", "systemd-networkd.socket"];
+
 /// What networkd's files say of batman-adv.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Networkd {
@@ -44,10 +55,9 @@ pub(super) struct Unit(Vec<(String, String, String)>);
 // === impl Networkd ===
 
 impl Networkd {
-    /// `None`: it does not run here. Its folder in `/run` is made at boot on systems that do not use it; what it says
-    /// of itself is written by itself.
+    /// `None`: it neither runs here nor is started at boot.
     pub(super) fn read(root: &Path) -> Option<Self> {
-        if !root.join("run/systemd/netif/state").exists() {
+        if !runs(root) && !is_enabled(root) {
             return None;
         }
         let mut networkd = Self::default();
@@ -66,6 +76,10 @@ impl Networkd {
             .map(|(file, unit)| Network { file, unit })
             .collect();
         Some(networkd)
+    }
+
+    pub(super) fn meshes(&self) -> impl Iterator<Item = &str> {
+        self.meshes.keys().map(String::as_str)
     }
 
     /// The file that makes this mesh interface.
@@ -89,6 +103,32 @@ impl Networkd {
         let mesh = network.unit.last("Network", "BatmanAdvanced")?;
         (!mesh.is_empty()).then(|| network.file.clone())
     }
+}
+
+/// Its folder in `/run` is made at boot on systems that do not use it; what it says of itself is written by itself.
+fn runs(root: &Path) -> bool {
+    root.join("run/systemd/netif/state").exists()
+}
+
+/// Whether systemd starts it: at boot we may be there first.
+fn is_enabled(root: &Path) -> bool {
+    let is_masked = |folder: &&str| {
+        let unit = root.join(folder).join("systemd-networkd.service");
+        std::fs::read_link(unit).is_ok_and(|target| target == Path::new("/dev/null"))
+    };
+    // Where a link leads is nothing to us, and below another root it leads nowhere.
+    let is_link = |path: PathBuf| path.symlink_metadata().is_ok();
+    !UNIT_FOLDERS.iter().any(is_masked)
+        && UNIT_FOLDERS.iter().map(|folder| root.join(folder)).any(|folder| {
+            is_link(folder.join("dbus-org.freedesktop.network1.service"))
+                || std::fs::read_dir(&folder)
+                    .into_iter()
+                    .flatten()
+                    .flatten()
+                    .map(|entry| entry.path())
+                    .filter(|path| path.extension().is_some_and(|end| end == "wants" || end == "requires"))
+                    .any(|path| UNITS.iter().any(|unit| is_link(path.join(unit))))
+        })
 }
 
 /// What networkd says it applied to an interface.

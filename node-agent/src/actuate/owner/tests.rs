@@ -38,6 +38,12 @@ impl Root {
         std::fs::write(path, text).unwrap();
     }
 
+    fn link(&self, path: &str, target: &str) {
+        let path = self.0.path().join(path);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::os::unix::fs::symlink(target, path).unwrap();
+    }
+
     /// Manager and file, the file as seen from the root.
     fn owner(&self, ifname: &str, kind: Option<&str>) -> Option<(&'static str, String)> {
         let owner = Owners::read(self.0.path()).of(&ifname.parse().unwrap(), kind)?;
@@ -88,6 +94,55 @@ fn a_manager_that_does_not_run_owns_nothing() {
         ("etc/config/network", "config interface bat0\n\toption proto batadv\n"),
     ]);
     assert_eq!(root.mesh("bat0"), None);
+}
+
+#[test]
+fn networkd_owns_before_it_runs_where_it_is_started_at_boot() {
+    for link in [
+        "etc/systemd/system/multi-user.target.wants/systemd-networkd.service",
+        "etc/systemd/system/network-online.target.requires/systemd-networkd.service",
+        "etc/systemd/system/sockets.target.wants/systemd-networkd.socket",
+        "etc/systemd/system/dbus-org.freedesktop.network1.service",
+        "run/systemd/generator/multi-user.target.wants/systemd-networkd.service",
+    ] {
+        let root = Root::of(&[("etc/systemd/network/20-bat.netdev", NETDEV)]);
+        root.link(link, "/usr/lib/systemd/system/nowhere.service");
+        let file = by_networkd("etc/systemd/network/20-bat.netdev");
+        assert_eq!(root.mesh("bat0"), file, "{link}");
+        root.link("etc/systemd/system/systemd-networkd.service", "/dev/null");
+        assert_eq!(root.mesh("bat0"), None, "masked");
+    }
+}
+
+#[test]
+fn what_only_has_networkd_in_its_name_does_not_start_it() {
+    let root = Root::of(&[("etc/systemd/network/20-bat.netdev", NETDEV)]);
+    let unit = "/usr/lib/systemd/system/nowhere.service";
+    root.link(
+        "etc/systemd/system/network-online.target.wants/systemd-networkd-wait-online.service",
+        unit,
+    );
+    root.link("etc/systemd/system/old.wants.bak/systemd-networkd.service", unit);
+    assert_eq!(root.mesh("bat0"), None);
+}
+
+#[test]
+fn mesh_interfaces_are_claimed_whether_they_are_there_or_not() {
+    let root = Root::networkd(&[
+        ("etc/systemd/network/20-bat.netdev", NETDEV),
+        ("etc/systemd/network/br.netdev", "[NetDev]\nName=br0\nKind=bridge\n"),
+        (
+            "etc/systemd/network/odd.netdev",
+            "[NetDev]\nName=a name that is far too long\nKind=batadv\n",
+        ),
+        ("etc/config/network", UCI),
+        ("sbin/netifd", ""),
+    ]);
+    let claimed = Owners::read(root.0.path()).claimed();
+    let claimed: Vec<_> = claimed.iter().map(|(mesh, of)| (mesh.as_str(), of.manager)).collect();
+    assert_eq!(claimed, [("bat0", "systemd-networkd"), ("bat9", "netifd")]);
+    let stopped = Root::of(&[("etc/systemd/network/20-bat.netdev", NETDEV)]);
+    assert!(Owners::read(stopped.0.path()).claimed().is_empty());
 }
 
 #[test]

@@ -81,6 +81,10 @@ impl Netifd {
         Some(netifd)
     }
 
+    pub(super) fn meshes(&self) -> impl Iterator<Item = &str> {
+        self.meshes.iter().map(String::as_str)
+    }
+
     /// The file that makes this mesh interface.
     pub(super) fn mesh(&self, ifname: &IfName) -> Option<PathBuf> {
         self.meshes.contains(ifname.as_str()).then(|| self.network.clone())

@@ -15,7 +15,7 @@ fn the_modules_parameter_is_restored() {
 fn a_parameter_that_cannot_be_set_says_what_to_do() {
     let error = Parameter::set(Path::new("/nonexistent/routing_algo"), "BATMAN_V").unwrap_err();
     assert!(
-        error.to_string().contains("options batman_adv routing_algo=BATMAN_V"),
+        error.to_string().contains("echo BATMAN_V > /nonexistent/routing_algo"),
         "{error}"
     );
 }
