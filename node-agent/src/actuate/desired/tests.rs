@@ -465,6 +465,22 @@ fn what_a_network_manager_owns_is_reported_to_be_its() {
 }
 
 #[test]
+fn a_mesh_interface_that_its_manager_has_yet_to_make_is_its_own() {
+    let mut machine = Machine::new();
+    let owner = Owner {
+        manager: "systemd-networkd",
+        file: "/etc/systemd/network/20-bat.netdev".into(),
+    };
+    for mesh in ["bat0", "bat1"] {
+        machine.0.facts.claimed.insert(name(mesh), owner.clone());
+    }
+    let resolved = resolved(&machine, "[mesh.bat0]\nup = true\n[mesh.bat1]\nup = true\n[mesh.bat2]\nup = true\n");
+    assert_eq!(resolved[&name("bat1")].owner, Some(owner));
+    assert_eq!(resolved[&name("bat2")].owner, None);
+    assert_eq!(resolved[&name("bat0")].owner, None, "it is there: what is seen of it counts");
+}
+
+#[test]
 fn an_interface_whose_address_is_changed_is_found_by_both() {
     let text = "[[mesh.bat1.member]]\nmac = \"02:00:00:00:00:05\"\nset_mac = \"02:00:00:00:00:55\"\n";
     let mut machine = Machine::new();

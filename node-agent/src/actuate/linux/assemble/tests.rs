@@ -73,6 +73,7 @@ fn look() -> Look {
         addressed: [BAT].into(),
         radios: Vec::new(),
         owners: BTreeMap::new(),
+        claimed: BTreeMap::new(),
     }
 }
 
@@ -180,4 +181,19 @@ fn a_radio_has_the_network_it_is_in() {
     radio.network = None;
     look.radios = vec![(radio, RadioUse::Joined)];
     assert_eq!(observed(&look).state.get(&knob), None, "its name is not known");
+}
+
+#[test]
+fn what_managers_make_is_known_before_it_is_there() {
+    let owner = Owner {
+        manager: "systemd-networkd",
+        file: "/etc/systemd/network/bat9.netdev".into(),
+    };
+    let look = Look {
+        claimed: BTreeMap::from([(name("bat9"), owner)]),
+        ..Look::default()
+    };
+    let seen = observed(&look);
+    assert_eq!(seen.facts.claimed, look.claimed);
+    assert!(!seen.facts.interfaces.contains_key(&name("bat9")));
 }
