@@ -474,10 +474,17 @@ fn a_mesh_interface_that_its_manager_has_yet_to_make_is_its_own() {
     for mesh in ["bat0", "bat1"] {
         machine.0.facts.claimed.insert(name(mesh), owner.clone());
     }
-    let resolved = resolved(&machine, "[mesh.bat0]\nup = true\n[mesh.bat1]\nup = true\n[mesh.bat2]\nup = true\n");
+    let resolved = resolved(
+        &machine,
+        "[mesh.bat0]\nup = true\n[mesh.bat1]\nup = true\n[mesh.bat2]\nup = true\n",
+    );
     assert_eq!(resolved[&name("bat1")].owner, Some(owner));
     assert_eq!(resolved[&name("bat2")].owner, None);
-    assert_eq!(resolved[&name("bat0")].owner, None, "it is there: what is seen of it counts");
+    assert_eq!(
+        resolved[&name("bat0")].owner,
+        None,
+        "it is there: what is seen of it counts"
+    );
 }
 
 #[test]
