@@ -279,6 +279,17 @@ fn a_switch_is_counted(demo: &mut Demo) -> Result<()> {
         " > (not observed)"
     };
     ok(&format!("GetPath: {}{known}", after.join(" > ")));
+    let switched = wait::until("ListEvents tells of the switch", MESH_LIMIT, || {
+        let request = r#"{"node":"gate","kinds":["EVENT_KIND_PATH_SWITCH"]}"#;
+        let answer = demo.grpcurl.call("mesh.v1.TopologyService/ListEvents", request)?;
+        let count = answer["events"].as_array().map_or(0, Vec::len);
+        Ok(if count > 0 {
+            Look::Ready(count)
+        } else {
+            Look::Pending("no event".into())
+        })
+    })?;
+    ok(&format!("ListEvents: {switched} path switches of gate"));
     Ok(())
 }
 

@@ -133,6 +133,7 @@ impl Demo {
             ("mesh.v1.TopologyService/ListNodes", ""),
             ("mesh.v1.TopologyService/GetTopology", ""),
             ("mesh.v1.TopologyService/GetPath", r#"{"src":"gate","dst":"attic"}"#),
+            ("mesh.v1.TopologyService/ListEvents", r#"{"node":"gate"}"#),
             ("mesh.v1.RebalanceService/ListDecisions", ""),
         ] {
             say(&format!("{}\n", self.grpcurl.line(method, data)));

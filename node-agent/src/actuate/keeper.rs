@@ -310,9 +310,11 @@ impl Item {
                 return Doing::Refused(refused.why.clone());
             }
             if !unchanged {
-                self.refused = None;
+                // A hold beside a refusal is of a write that failed, not of a fight. Writes are still counted.
+                (self.refused, self.hold) = (None, None);
             }
         }
+        let held = held && self.hold.is_some();
         if held {
             return Doing::HeldBack;
         }

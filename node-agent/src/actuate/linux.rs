@@ -109,13 +109,13 @@ impl Kernel for Linux {
             }
         }
         Err(ReadError::Refused(
-            "mesh interfaces come and go faster than they can be read".to_owned(),
+            "interfaces come and go faster than they can be read".to_owned(),
         ))
     }
 
-    async fn write(&mut self, knob: &Knob, value: Option<&Value>, _now: &Observed) -> Result<(), WriteError> {
+    async fn write(&mut self, knob: &Knob, value: Option<&Value>, now: &Observed) -> Result<(), WriteError> {
         let sockets = self.sockets().map_err(|error| WriteError::Refused(error.to_string()))?;
-        let written = write::write(&sockets, knob, value).await;
+        let written = write::write(&sockets, knob, value, now).await;
         written.map_err(|failure| {
             if failure.is_of_the_socket() {
                 self.sockets = None;

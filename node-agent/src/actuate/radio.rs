@@ -1,7 +1,9 @@
 //! Who uses a radio: what is another program's is left to it and named.
 //!
 //! Seen are what the kernel says an interface is (an access point, a station in a network), the control sockets of
-//! wpa_supplicant and hostapd, and NetworkManager's notes in `/run`. iwd keeps no file for an interface: it is seen
+//! wpa_supplicant and hostapd, and NetworkManager's notes in `/run`. The sockets are looked up in the kernel's list of
+//! them, which everybody may read; it is that of our network namespace, where the radio's program normally is: one that
+//! is in another and reaches the radio all the same is not seen. iwd keeps no file for an interface: it is seen
 //! only by what it makes of one, a station in a network. An idle station that only D-Bus tells of counts as free.
 
 use std::io;
@@ -67,8 +69,16 @@ fn by_type(interface: &WirelessInterface) -> Option<String> {
 
 /// What programs left in `/run`.
 fn by_files(interface: &WirelessInterface, root: &Path) -> Option<String> {
+    let listed = std::fs::read(root.join("proc/net/unix")).ok();
+    let listed = listed.as_deref().map(String::from_utf8_lossy);
     let mut sockets = SOCKETS.into_iter();
-    let socket = sockets.find(|(folder, _)| is_served(&root.join(folder).join(&interface.ifname)));
+    let socket = sockets.find(|(folder, _)| {
+        let socket = Path::new(folder).join(&interface.ifname);
+        match &listed {
+            Some(listed) => is_listed(listed, &Path::new("/").join(socket)),
+            None => is_served(&root.join(socket)),
+        }
+    });
     if let Some((_, owner)) = socket {
         return Some(owner.to_owned());
     }
@@ -77,7 +87,17 @@ fn by_files(interface: &WirelessInterface, root: &Path) -> Option<String> {
     is_managed(&notes).then(|| "NetworkManager".to_owned())
 }
 
-/// Whether somebody listens there. A socket that a program left behind is nobody's.
+/// Whether the kernel lists a datagram socket of that path, as its program named it: one line a socket, of which the
+/// fifth word is the type and the eighth the path. A program's sockets go with it, whatever files it leaves behind.
+fn is_listed(listed: &str, socket: &Path) -> bool {
+    const DATAGRAM: &str = "0002";
+    listed.lines().any(|line| {
+        let mut words = line.split_whitespace();
+        words.nth(4) == Some(DATAGRAM) && words.nth(2).is_some_and(|path| Path::new(path) == socket)
+    })
+}
+
+/// Whether somebody listens there, for where the kernel's list cannot be read. A socket that a program left behind is nobody's.
 fn is_served(socket: &Path) -> bool {
     let connected = UnixDatagram::unbound().and_then(|ours| ours.connect(socket));
     match connected {

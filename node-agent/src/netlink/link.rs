@@ -24,6 +24,7 @@ use netlink_proto::sys::AsyncSocket as _;
 
 use super::extack;
 
+use ask::Answer;
 pub use change::LinkChange;
 pub use events::{LinkEvent, LinkEvents};
 
@@ -64,6 +65,9 @@ pub enum LinkError {
         /// In the kernel's words.
         source: io::Error,
     },
+    /// The list changed each time it was sent, so something may be missing in it.
+    #[error("the interfaces change faster than they can be listed: ask again")]
+    Unsteady,
     /// The connection's task has ended.
     #[error("the netlink connection is gone: open a new one")]
     Disconnected,
@@ -90,11 +94,22 @@ impl LinkHandle {
     /// Every link. While interfaces come and go all the time the kernel may leave out one that exists: ask
     /// [`LinkHandle::by_name`] before believing that it does not.
     pub async fn list(&self) -> Result<Vec<Link>, LinkError> {
+        Ok(links(self.dump_links().await?))
+    }
+
+    /// Every link: what is not in it does not exist.
+    ///
+    /// # Errors
+    /// [`LinkError::Unsteady`] too, where [`LinkHandle::list`] tells what it has.
+    pub async fn whole_list(&self) -> Result<Vec<Link>, LinkError> {
+        Ok(links(self.dump_links().await?.whole()?))
+    }
+
+    async fn dump_links(&self) -> Result<Answer, LinkError> {
         let mut message = LinkMessage::default();
         message.header.interface_family = AddressFamily::Unspec;
         message.attributes = vec![LinkAttribute::ExtMask(vec![LinkExtentMask::SkipStats])];
-        let answer = self.dump(&RouteNetlinkMessage::GetLink(message)).await?;
-        Ok(answer.into_iter().filter_map(Link::from_answer).collect())
+        self.dump(&RouteNetlinkMessage::GetLink(message)).await
     }
 
     /// The link of that name, if there is one.
@@ -113,20 +128,24 @@ impl LinkHandle {
     /// Indices of the interfaces that carry IP addresses, those aside that the kernel gives itself (link-local IPv6).
     pub async fn with_addresses(&self) -> Result<BTreeSet<u32>, LinkError> {
         let request = RouteNetlinkMessage::GetAddress(AddressMessage::default());
-        let answer = self.dump(&request).await?;
-        Ok(answer.into_iter().filter_map(carrier).collect())
+        let answer = self.dump(&request).await?.whole()?;
+        Ok(answer.messages.into_iter().filter_map(carrier).collect())
     }
 
-    async fn dump(&self, request: &RouteNetlinkMessage) -> Result<Vec<RouteNetlinkMessage>, LinkError> {
+    async fn dump(&self, request: &RouteNetlinkMessage) -> Result<Answer, LinkError> {
         let mut tries = 0;
         loop {
             let answer = self.ask(request.clone(), NLM_F_REQUEST | NLM_F_DUMP).await?;
             tries += 1;
             if !answer.interrupted || tries > ask::RETRIES {
-                return Ok(answer.messages);
+                return Ok(answer);
             }
         }
     }
+}
+
+fn links(answer: Answer) -> Vec<Link> {
+    answer.messages.into_iter().filter_map(Link::from_answer).collect()
 }
 
 impl Link {

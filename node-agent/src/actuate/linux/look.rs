@@ -40,14 +40,14 @@ pub(super) struct MeshLook {
 /// Why there was nothing to be seen.
 #[derive(Debug)]
 pub(super) enum Missed {
-    /// An interface went, or the module did, between two questions: look again.
+    /// An interface came or went, or the module did, meanwhile: look again.
     Moved,
     /// Nothing is known.
     Failed(ReadError),
 }
 
 pub(super) async fn look(sockets: &Sockets) -> Result<Look, Missed> {
-    let links = link(sockets.link.list()).await?;
+    let links = link(sockets.link.whole_list()).await?;
     let mesh_links: Vec<&Link> = links.iter().filter(|link| link.is_batadv()).collect();
     let managers = Owners::read(Path::new("/"));
     let mut look = Look {
@@ -133,6 +133,8 @@ async fn link<T>(asked: impl Future<Output = Result<T, LinkError>>) -> Result<T,
     let answer = in_time(ANSWER_WITHIN, asked).await.map_err(timed_out)?;
     answer.map_err(|error| match error {
         LinkError::Disconnected => Missed::Failed(ReadError::Socket(error.to_string())),
+        // What is missing in it would be made.
+        LinkError::Unsteady => Missed::Moved,
         other => refused(&other.to_string()),
     })
 }

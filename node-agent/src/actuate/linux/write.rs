@@ -1,14 +1,14 @@
 //! Sets one knob.
 //!
 //! An interface is looked up by its name each time, and must be what the knob says it is: a name may have been taken by
-//! another since the last look. Only a member of a mesh interface, or of nothing, is made a member of another.
+//! another since the last look. Only the mesh interface that was seen is deleted. Only a member of a mesh interface, or of nothing, is made a member of another.
 
 use std::future::Future;
 
 use mesh_proto::model::IfName;
 
 use super::{ANSWER_WITHIN, RADIO_WITHIN, Sockets, create, in_time, settings};
-use crate::actuate::{Knob, Setting, Target, Value, WriteError};
+use crate::actuate::{Knob, Observed, Setting, Target, Value, WriteError};
 use crate::netlink::batadv::{BatadvAttr, BatadvError};
 use crate::netlink::link::{Link, LinkChange, LinkError};
 use crate::netlink::nl80211::RadioError;
@@ -22,18 +22,18 @@ pub(super) enum Failure {
     Other(WriteError),
 }
 
-pub(super) async fn write(sockets: &Sockets, knob: &Knob, value: Option<&Value>) -> Result<(), Failure> {
+pub(super) async fn write(
+    sockets: &Sockets,
+    knob: &Knob,
+    value: Option<&Value>,
+    now: &Observed,
+) -> Result<(), Failure> {
     match (&knob.target, knob.setting, value) {
         (Target::Mesh(name), Setting::Algorithm, Some(Value::Algorithm(algorithm))) => {
-            if let Some(mesh) = find_mesh(sockets, name).await? {
-                link(sockets.link.delete(mesh.ifindex)).await?;
-            }
+            delete_seen(sockets, name, now).await?;
             create::create(sockets, name, algorithm).await
         }
-        (Target::Mesh(name), Setting::Algorithm, None) => match find_mesh(sockets, name).await? {
-            Some(mesh) => link(sockets.link.delete(mesh.ifindex)).await,
-            None => Ok(()),
-        },
+        (Target::Mesh(name), Setting::Algorithm, None) => delete_seen(sockets, name, now).await,
         (Target::Mesh(name), Setting::Mesh(setting), Some(value)) => {
             let attribute = settings::to_mesh(setting, value).ok_or_else(|| misfit(knob, value))?;
             let mesh = existing_mesh(sockets, name).await?;
@@ -73,6 +73,28 @@ pub(super) async fn write(sockets: &Sockets, knob: &Knob, value: Option<&Value>)
         }
         (_, _, Some(value)) => Err(misfit(knob, value)),
         (_, _, None) => Err(WriteError::Refused(format!("{knob} cannot be taken away")).into()),
+    }
+}
+
+/// Deletes the mesh interface the plan was made for. Another one of that name is somebody's: it stays.
+async fn delete_seen(sockets: &Sockets, name: &IfName, now: &Observed) -> Result<(), Failure> {
+    let found = find_mesh(sockets, name).await?;
+    match to_delete(name, found.map(|mesh| mesh.ifindex), now)? {
+        Some(ifindex) => link(sockets.link.delete(ifindex)).await,
+        None => Ok(()),
+    }
+}
+
+/// Names are used again, indices are not. What was not seen, as it came later or could not be read, is nobody's to
+/// delete.
+fn to_delete(name: &IfName, found: Option<u32>, now: &Observed) -> Result<Option<u32>, WriteError> {
+    let Some(found) = found else { return Ok(None) };
+    let existed = now.state.get(&Knob::mesh(name, Setting::Algorithm)).is_some();
+    let seen = now.facts.interfaces.get(name).filter(|_| existed);
+    match seen {
+        Some(fact) if fact.ifindex == found => Ok(Some(found)),
+        Some(_) => Err(WriteError::Refused(format!("{name} was made anew meanwhile: look again"))),
+        None => Err(WriteError::Refused(format!("{name} was made meanwhile: look again"))),
     }
 }
 

@@ -105,6 +105,67 @@ fn a_control_socket_tells_whose_it_is_while_somebody_listens() {
     }
 }
 
+/// As `/proc/net/unix` has it.
+fn listed(root: &Path, sockets: &[(&str, &str)]) {
+    let mut text = "Num       RefCount Protocol Flags    Type St Inode Path\n".to_owned();
+    text += "0000000000000000: 00000002 00000000 00000000 0002 01   509\n";
+    for (kind, path) in sockets {
+        text += &format!("0000000000000000: 00000002 00000000 00000000 {kind} 01 24533 {path}\n");
+    }
+    std::fs::create_dir_all(root.join("proc/net")).unwrap();
+    std::fs::write(root.join("proc/net/unix"), text).unwrap();
+}
+
+#[test]
+fn a_control_socket_is_found_in_the_kernel_s_list_without_its_file() {
+    let idle = interface(3, "wlan0", 0, InterfaceType::Station);
+    for (folder, owner) in SOCKETS {
+        let root = nothing();
+        listed(root.path(), &[("0002", &format!("/{folder}/wlan0"))]);
+        assert_eq!(taken(&idle, root.path()).unwrap(), owner);
+        for (kind, path) in [
+            ("0002", format!("/{folder}/wlan01")),
+            ("0001", format!("/{folder}/wlan0")),
+            ("0002", format!("@/{folder}/wlan0")),
+            ("0002", format!("/elsewhere/{folder}/wlan0")),
+        ] {
+            listed(root.path(), &[(kind, &path)]);
+            assert_eq!(taken(&idle, root.path()), None, "{kind} {path}");
+        }
+    }
+}
+
+/// As for a user that `/run/wpa_supplicant` is closed to: what cannot be looked into is not in use because of that.
+#[test]
+fn the_kernel_s_list_counts_more_than_the_file() {
+    let idle = interface(3, "wlan0", 0, InterfaceType::Station);
+    let root = nothing();
+    std::fs::create_dir_all(root.path().join("run/wpa_supplicant")).unwrap();
+    let _socket = UnixDatagram::bind(root.path().join("run/wpa_supplicant/wlan0")).unwrap();
+    assert_eq!(taken(&idle, root.path()).unwrap(), "wpa_supplicant");
+    listed(root.path(), &[("0002", "/run/wpa_supplicant/wlan1")]);
+    assert_eq!(taken(&idle, root.path()), None);
+}
+
+#[test]
+fn this_kernel_s_list_is_understood() {
+    let folder = nothing();
+    let path = folder.path().join("wlan0");
+    let of_kernel = || std::fs::read_to_string("/proc/net/unix").unwrap();
+    assert!(!is_listed(&of_kernel(), &path));
+    let socket = UnixDatagram::bind(&path).unwrap();
+    assert!(is_listed(&of_kernel(), &path));
+    drop(socket);
+    assert!(!is_listed(&of_kernel(), &path));
+}
+
+proptest::proptest! {
+    #[test]
+    fn no_list_is_too_odd(text: String) {
+        is_listed(&text, Path::new("/run/wpa_supplicant/wlan0"));
+    }
+}
+
 #[test]
 fn what_is_no_control_socket_tells_nothing() {
     let idle = interface(3, "wlan0", 0, InterfaceType::Station);

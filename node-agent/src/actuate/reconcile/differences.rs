@@ -50,12 +50,16 @@ pub(super) fn beside(resolved: &Resolved) -> impl Iterator<Item = Difference> + 
     })
 }
 
-/// What came of the writes to these knobs.
-pub(super) fn outcome(knob: &Knob, report: &Report) -> Outcome {
+/// What came of the write to this knob of a goal. What the kernel does not say is not believed: a setting of a member that
+/// could not join is not unmet, and was never written.
+pub(super) fn outcome(knob: &Knob, goal: &Goal, report: &Report) -> Outcome {
     let Some(unmet) = report.unmet.iter().find(|unmet| unmet.knob == *knob) else {
+        let is = report.after.as_ref().map(|after| after.state.get(knob));
+        let wanted = goal.knobs.get(knob).and_then(Option::as_ref);
         return match &report.error {
             Some(error) => Outcome::Failed(error.to_string()),
-            None => Outcome::Met,
+            None if is == Some(wanted) => Outcome::Met,
+            None => Outcome::Failed("it waits for another setting".to_owned()),
         };
     };
     let value = shown(knob, unmet.in_force.as_ref());

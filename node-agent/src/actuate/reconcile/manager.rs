@@ -242,7 +242,7 @@ impl<K: Kernel> Manager<K> {
             let keeper = self.keepers.entry(job.mesh.clone()).or_default();
             let outcomes = job.write.iter().map(|(setting, knob)| {
                 let outcome = match &report {
-                    Some(report) => differences::outcome(knob, report),
+                    Some(report) => differences::outcome(knob, &job.goal, report),
                     None => Outcome::Failed(format!("it was not done within {} s", APPLY_WITHIN.as_secs())),
                 };
                 (setting.clone(), outcome)

@@ -20,6 +20,16 @@ pub(super) struct Answer {
     pub(super) interrupted: bool,
 }
 
+impl Answer {
+    /// Nothing is missing in it.
+    pub(super) fn whole(self) -> Result<Self, LinkError> {
+        if self.interrupted {
+            return Err(LinkError::Unsteady);
+        }
+        Ok(self)
+    }
+}
+
 impl LinkHandle {
     pub(super) async fn ask(&self, message: RouteNetlinkMessage, flags: u16) -> Result<Answer, LinkError> {
         let mut request = NetlinkMessage::from(message);

@@ -71,6 +71,16 @@ fn a_parent_in_another_namespace_is_none_here() {
 }
 
 #[test]
+fn absence_is_not_believed_of_a_list_that_changed() {
+    let answer = |interrupted| Answer {
+        interrupted,
+        ..Answer::default()
+    };
+    assert!(matches!(answer(true).whole(), Err(LinkError::Unsteady)));
+    assert!(answer(false).whole().is_ok());
+}
+
+#[test]
 fn addresses_the_kernel_gives_itself_do_not_count() {
     let on = |address: &str| {
         let mut message = AddressMessage::default();
@@ -98,7 +108,8 @@ async fn without_an_interface_nothing_can_be_changed() {
 async fn this_machine_has_a_loopback_and_no_such_interface() {
     let (connection, handle) = new_connection().unwrap();
     tokio::spawn(connection);
-    let listed = handle.list().await.unwrap();
+    let listed = handle.whole_list().await.unwrap();
+    assert_eq!(handle.list().await.unwrap().len(), listed.len());
     assert!(listed.iter().any(|link| link.ifname == "lo"), "{listed:?}");
     assert_eq!(handle.by_name("lo").await.unwrap().unwrap().ifname, "lo");
     assert_eq!(handle.by_name("no-such-if").await.unwrap(), None);

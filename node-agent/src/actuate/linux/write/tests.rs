@@ -1,7 +1,7 @@
 use std::io;
 
 use super::*;
-use crate::actuate::MeshSetting;
+use crate::actuate::{InterfaceFact, MeshSetting};
 use crate::netlink::batadv::BatadvCommand;
 
 #[test]
@@ -63,10 +63,31 @@ async fn nothing_is_done_to_what_is_not_what_the_knob_says() {
         (Knob::vlan(&none, 10), Some(Value::Flag(true)), "gone"),
         (Knob::interface(&none, Setting::Master), None, "gone"),
     ] {
-        let failure = write(&sockets, &knob, value.as_ref()).await.unwrap_err();
+        let failure = write(&sockets, &knob, value.as_ref(), &Observed::default()).await.unwrap_err();
         let said = WriteError::from(failure).to_string();
         assert!(said.contains(refusal), "{knob}: {said}");
     }
-    let absent = write(&sockets, &Knob::mesh(&none, Setting::Algorithm), None).await;
+    let knob = Knob::mesh(&none, Setting::Algorithm);
+    let absent = write(&sockets, &knob, None, &Observed::default()).await;
     assert!(absent.is_ok(), "it is not there already: {absent:?}");
+}
+
+#[test]
+fn only_the_mesh_interface_that_was_seen_is_deleted() {
+    let bat: IfName = "bat0".parse().unwrap();
+    let mut now = Observed::default();
+    let refusal = |found, now: &Observed| to_delete(&bat, Some(found), now).unwrap_err().to_string();
+    assert_eq!(to_delete(&bat, None, &now), Ok(None));
+    assert!(refusal(7, &now).contains("made meanwhile"), "it was planned as a new one");
+    let fact = InterfaceFact {
+        ifindex: 7,
+        ..InterfaceFact::default()
+    };
+    now.facts.interfaces.insert(bat.clone(), fact);
+    assert!(refusal(7, &now).contains("made meanwhile"), "it could not be read");
+    let algorithm = Value::Algorithm("BATMAN_IV".to_owned());
+    now.state.knobs.insert(Knob::mesh(&bat, Setting::Algorithm), algorithm);
+    assert_eq!(to_delete(&bat, Some(7), &now), Ok(Some(7)));
+    assert!(refusal(8, &now).contains("made anew meanwhile"));
+    assert_eq!(to_delete(&bat, None, &now), Ok(None));
 }

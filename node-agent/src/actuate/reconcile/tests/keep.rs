@@ -201,3 +201,28 @@ async fn torn_down_it_holds_still_until_somebody_says_so() {
     assert_eq!(agent.ask(apply).await.code, Code::Done);
     assert_eq!(world.penalty("bat0"), penalty(15));
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_setting_that_waits_for_its_member_to_join_is_neither_put_right_nor_fought_over() {
+    let world = World::new();
+    let text = "[mesh.bat0]\npolicy = \"enforce\"\n[[mesh.bat0.member]]\nname = \"eth1\"\nhop_penalty = 7\n";
+    let join = crate::actuate::Knob::interface(&"eth1".parse().unwrap(), crate::actuate::Setting::Master);
+    let busy = crate::actuate::WriteError::Refused("busy".to_owned());
+    world.sim().failing.insert(join.clone(), busy);
+    let mut agent = world.agent(text);
+    for _ in 0..20 {
+        agent.changed().await;
+        sleep(Duration::from_secs(10)).await;
+    }
+    let said: Vec<_> = told(&mut agent).into_iter().filter(|(it, _)| it.starts_with("eth1.")).collect();
+    let refused = |setting: &str| (setting.to_owned(), DriftAction::Refused);
+    assert_eq!(said, [refused("eth1.hop_penalty"), refused("eth1.master")]);
+    // Somebody else makes it join: the setting can be written now, and is at once.
+    let master = crate::actuate::Value::Interface("bat0".parse().unwrap());
+    world.sim().set(&join, Some(&master)).unwrap();
+    agent.changed().await;
+    sleep(SOON).await;
+    assert_eq!(told(&mut agent), [("eth1.hop_penalty".to_owned(), DriftAction::PutRight)]);
+    assert_eq!(agent.drift("bat0"), 0);
+    agent.stop().await;
+}
