@@ -214,7 +214,10 @@ async fn a_setting_that_waits_for_its_member_to_join_is_neither_put_right_nor_fo
         agent.changed().await;
         sleep(Duration::from_secs(10)).await;
     }
-    let said: Vec<_> = told(&mut agent).into_iter().filter(|(it, _)| it.starts_with("eth1.")).collect();
+    let said: Vec<_> = told(&mut agent)
+        .into_iter()
+        .filter(|(it, _)| it.starts_with("eth1."))
+        .collect();
     let refused = |setting: &str| (setting.to_owned(), DriftAction::Refused);
     assert_eq!(said, [refused("eth1.hop_penalty"), refused("eth1.master")]);
     // Somebody else makes it join: the setting can be written now, and is at once.
@@ -222,7 +225,10 @@ async fn a_setting_that_waits_for_its_member_to_join_is_neither_put_right_nor_fo
     world.sim().set(&join, Some(&master)).unwrap();
     agent.changed().await;
     sleep(SOON).await;
-    assert_eq!(told(&mut agent), [("eth1.hop_penalty".to_owned(), DriftAction::PutRight)]);
+    assert_eq!(
+        told(&mut agent),
+        [("eth1.hop_penalty".to_owned(), DriftAction::PutRight)]
+    );
     assert_eq!(agent.drift("bat0"), 0);
     agent.stop().await;
 }
