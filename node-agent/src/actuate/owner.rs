@@ -5,7 +5,8 @@
 //! is not started at boot owns nothing; one that is owns before it runs, and before its interfaces are there. Their
 //! files are read; they are never asked and never written to.
 //!
-//! Nothing here fails: a file that cannot be read says nothing, one that is odd is read as far as it makes sense.
+//! Nothing here fails: a file that cannot be read says nothing but in the log, one that is odd is read as far as it
+//! makes sense.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -14,6 +15,7 @@ use mesh_proto::model::IfName;
 
 use super::Owner;
 
+mod files;
 mod networkd;
 mod uci;
 

@@ -11,6 +11,8 @@ use std::path::{Path, PathBuf};
 
 use mesh_proto::model::{IfName, MacAddr};
 
+use super::files::{entries, text};
+
 pub(super) const NAME: &str = "systemd-networkd";
 /// The first counts most.
 const FOLDERS: [&str; 5] = [
@@ -121,11 +123,8 @@ fn is_enabled(root: &Path) -> bool {
     !UNIT_FOLDERS.iter().any(is_masked)
         && UNIT_FOLDERS.iter().map(|folder| root.join(folder)).any(|folder| {
             is_link(folder.join("dbus-org.freedesktop.network1.service"))
-                || std::fs::read_dir(&folder)
+                || entries(&folder)
                     .into_iter()
-                    .flatten()
-                    .flatten()
-                    .map(|entry| entry.path())
                     .filter(|path| path.extension().is_some_and(|end| end == "wants" || end == "requires"))
                     .any(|path| UNITS.iter().any(|unit| is_link(path.join(unit))))
         })
@@ -164,12 +163,12 @@ fn units(root: &Path, extension: &str) -> Vec<(PathBuf, Unit)> {
     let main = files(FOLDERS.map(|folder| root.join(folder)).into(), extension);
     main.into_iter()
         .filter_map(|(name, file)| {
-            let text = text(&file).filter(|text| !text.is_empty())?;
-            let mut unit = Unit::parse(&text);
+            let main = text(&file).filter(|text| !text.is_empty())?;
+            let mut unit = Unit::parse(&main);
             let mut folder = name;
             folder.push(".d");
             let drop_ins = FOLDERS.map(|parent| root.join(parent).join(&folder)).into();
-            for text in files(drop_ins, "conf").values().filter_map(|file| self::text(file)) {
+            for text in files(drop_ins, "conf").values().filter_map(|file| text(file)) {
                 unit.0.extend(Unit::parse(&text).0);
             }
             Some((file, unit))
@@ -181,21 +180,15 @@ fn units(root: &Path, extension: &str) -> Vec<(PathBuf, Unit)> {
 fn files(folders: Vec<PathBuf>, extension: &str) -> BTreeMap<OsString, PathBuf> {
     let mut files = BTreeMap::new();
     for folder in folders {
-        // A folder that is not there, or not for us to read, holds nothing.
-        for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
-            let path = entry.path();
-            if path.extension().is_some_and(|found| found == extension) {
-                files.entry(entry.file_name()).or_insert(path);
+        for path in entries(&folder) {
+            if path.extension().is_some_and(|found| found == extension)
+                && let Some(name) = path.file_name()
+            {
+                files.entry(name.to_owned()).or_insert(path);
             }
         }
     }
     files
-}
-
-fn text(file: &Path) -> Option<String> {
-    std::fs::read(file)
-        .ok()
-        .map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
 }
 
 // === impl Unit ===

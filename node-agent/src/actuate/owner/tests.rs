@@ -375,6 +375,56 @@ fn files_that_are_no_text_say_nothing() {
     assert_eq!(root.member("eth1"), None);
 }
 
+/// What is logged meanwhile.
+fn logged(run: impl FnOnce()) -> String {
+    #[derive(Clone, Default)]
+    struct Log(std::sync::Arc<std::sync::Mutex<Vec<u8>>>);
+
+    impl std::io::Write for Log {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.0.lock().unwrap().extend(bytes);
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+
+    let log = Log::default();
+    let writer = log.clone();
+    let subscriber = tracing_subscriber::fmt()
+        .with_ansi(false)
+        .with_writer(move || writer.clone());
+    tracing::subscriber::with_default(subscriber.finish(), run);
+    let bytes = log.0.lock().unwrap().clone();
+    String::from_utf8(bytes).unwrap()
+}
+
+/// Nothing is closed to root, so a folder is what cannot be read here.
+#[test]
+fn a_file_that_cannot_be_read_is_said_once() {
+    let root = Root::networkd(&[
+        ("etc/systemd/network/20-bat.netdev", NETDEV),
+        ("etc/systemd/network/99-closed.netdev/x", ""),
+        ("etc/config/network/x", ""),
+        ("sbin/netifd", ""),
+    ]);
+    root.link("etc/systemd/network/30-gone.network", "/nowhere/at/all");
+    let log = logged(|| {
+        for _ in 0..3 {
+            assert!(root.mesh("bat0").is_some(), "the others count");
+        }
+    });
+    assert_eq!(log.matches("99-closed.netdev").count(), 1, "{log}");
+    assert_eq!(log.matches("etc/config/network").count(), 1, "{log}");
+    assert_eq!(
+        log.matches("WARN").count(),
+        2,
+        "what is not there is nothing to say: {log}"
+    );
+}
+
 proptest! {
     #[test]
     fn no_text_is_too_odd(text: String, lines in prop::collection::vec("[\\[\\]a-z=\\\\'\"#; ]{0,12}", 0..20)) {

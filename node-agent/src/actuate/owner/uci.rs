@@ -8,6 +8,8 @@ use std::path::{Path, PathBuf};
 
 use mesh_proto::model::IfName;
 
+use super::files;
+
 pub(super) const NAME: &str = "netifd";
 
 /// What netifd's files say of batman-adv.
@@ -40,8 +42,8 @@ impl Netifd {
         }
         let config = root.join("etc/config");
         let read = |name: &str| {
-            let bytes = std::fs::read(config.join(name)).unwrap_or_default();
-            sections(&String::from_utf8_lossy(&bytes))
+            let text = files::text(&config.join(name)).unwrap_or_default();
+            sections(&text)
         };
         let network = config.join("network");
         let mut netifd = Self {
