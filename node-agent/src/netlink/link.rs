@@ -128,7 +128,7 @@ impl LinkHandle {
     /// Indices of the interfaces that carry IP addresses, those aside that the kernel gives itself (link-local IPv6).
     pub async fn with_addresses(&self) -> Result<BTreeSet<u32>, LinkError> {
         let request = RouteNetlinkMessage::GetAddress(AddressMessage::default());
-        let answer = self.dump(&request).await?.whole()?;
+        let answer = self.dump(&request).await?;
         Ok(answer.messages.into_iter().filter_map(carrier).collect())
     }
 

@@ -93,7 +93,9 @@ fn to_delete(name: &IfName, found: Option<u32>, now: &Observed) -> Result<Option
     let seen = now.facts.interfaces.get(name).filter(|_| existed);
     match seen {
         Some(fact) if fact.ifindex == found => Ok(Some(found)),
-        Some(_) => Err(WriteError::Refused(format!("{name} was made anew meanwhile: look again"))),
+        Some(_) => Err(WriteError::Refused(format!(
+            "{name} was made anew meanwhile: look again"
+        ))),
         None => Err(WriteError::Refused(format!("{name} was made meanwhile: look again"))),
     }
 }

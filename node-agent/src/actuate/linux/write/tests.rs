@@ -63,7 +63,9 @@ async fn nothing_is_done_to_what_is_not_what_the_knob_says() {
         (Knob::vlan(&none, 10), Some(Value::Flag(true)), "gone"),
         (Knob::interface(&none, Setting::Master), None, "gone"),
     ] {
-        let failure = write(&sockets, &knob, value.as_ref(), &Observed::default()).await.unwrap_err();
+        let failure = write(&sockets, &knob, value.as_ref(), &Observed::default())
+            .await
+            .unwrap_err();
         let said = WriteError::from(failure).to_string();
         assert!(said.contains(refusal), "{knob}: {said}");
     }
@@ -78,7 +80,10 @@ fn only_the_mesh_interface_that_was_seen_is_deleted() {
     let mut now = Observed::default();
     let refusal = |found, now: &Observed| to_delete(&bat, Some(found), now).unwrap_err().to_string();
     assert_eq!(to_delete(&bat, None, &now), Ok(None));
-    assert!(refusal(7, &now).contains("made meanwhile"), "it was planned as a new one");
+    assert!(
+        refusal(7, &now).contains("made meanwhile"),
+        "it was planned as a new one"
+    );
     let fact = InterfaceFact {
         ifindex: 7,
         ..InterfaceFact::default()
