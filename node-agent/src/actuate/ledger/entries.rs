@@ -60,7 +60,8 @@ pub struct Rejected {
     /// The way back.
     #[serde(flatten)]
     pub undo: Undo,
-    /// The way back was gone to its end once. Before that it is gone whatever the policy.
+    /// The way back was gone to its end once, as far as its interfaces are there. Before that every process goes it once
+    /// whatever the policy.
     pub reached: bool,
 }
 

@@ -61,8 +61,8 @@ impl<K: Kernel> Manager<K> {
         let plan = Plan::new(&observed.state, &aim.goal);
         let mut differences = differences::of_goal(&aim.goal, &plan, observed, aim.permit.recreate);
         if aim.back {
-            let reached = plan.is_empty() && differences::absent(&aim.goal, observed).is_empty();
-            if reached {
+            // Members that are not there cannot be waited for.
+            if plan.is_empty() {
                 self.remember(|entries| {
                     if let Some(rejected) = entries.rejected.get_mut(mesh) {
                         rejected.reached = true;
@@ -81,6 +81,7 @@ impl<K: Kernel> Manager<K> {
             goal: differences::without(&aim.goal, &verdict.hold),
             permit: aim.permit,
             write: verdict.write,
+            back: aim.back,
         });
         (job, verdict.wake)
     }
@@ -92,12 +93,12 @@ impl<K: Kernel> Manager<K> {
             Policy::Report => Stance::Report,
         };
         if let Some(rejected) = self.rejected(mesh) {
+            // Gone once whatever the policy. What could not be reached then is as any other difference.
+            let first = !(rejected.reached || self.walked.contains(mesh));
             return Aim {
                 goal: rejected.goal(&self.clock.boot_id).clone(),
-                stance: if rejected.reached { by_policy } else { Stance::Enforce },
-                permit: Permit {
-                    recreate: !rejected.reached,
-                },
+                stance: if first { Stance::Enforce } else { by_policy },
+                permit: Permit { recreate: first },
                 back: true,
             };
         }

@@ -39,6 +39,8 @@ pub struct Manager<K> {
     pub(super) torn_down: bool,
     /// Ways back that were tried by this process.
     pub(super) tried: BTreeSet<IfName>,
+    /// Ways back that this process has gone as far as they go.
+    pub(super) walked: BTreeSet<IfName>,
     /// The last apply of these took too long; they come last.
     slow: BTreeSet<IfName>,
     pub(super) seen: Seen,
@@ -62,6 +64,8 @@ pub(super) struct Job {
     pub(super) permit: Permit,
     /// What it is about, by setting.
     pub(super) write: BTreeMap<String, Knob>,
+    /// It is a way back.
+    pub(super) back: bool,
 }
 
 /// A look, and what follows from it.
@@ -86,6 +90,7 @@ impl<K: Kernel> Manager<K> {
             keepers: BTreeMap::new(),
             torn_down: false,
             tried: BTreeSet::new(),
+            walked: BTreeSet::new(),
             slow: BTreeSet::new(),
             seen: Seen::default(),
             records: Vec::new(),
@@ -179,6 +184,7 @@ impl<K: Kernel> Manager<K> {
     /// Refusals and fights are forgotten.
     pub(super) fn start_anew(&mut self) {
         self.tried.clear();
+        self.walked.clear();
         for keeper in self.keepers.values_mut() {
             keeper.start_anew();
         }
@@ -238,6 +244,9 @@ impl<K: Kernel> Manager<K> {
             let facts = self.seen.observed.facts.clone();
             self.remember(|entries| entries.made.note(&job.mesh, &plan.undo, &facts));
             let report = self.apply(&job.mesh, &job.goal, job.permit).await;
+            if job.back && report.as_ref().is_some_and(|report| report.error.is_none()) {
+                self.walked.insert(job.mesh.clone());
+            }
             let now = self.clock.now();
             let keeper = self.keepers.entry(job.mesh.clone()).or_default();
             let outcomes = job.write.iter().map(|(setting, knob)| {

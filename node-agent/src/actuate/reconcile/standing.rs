@@ -106,6 +106,8 @@ impl<K: Kernel> Manager<K> {
                 "its last change was undone: it is kept as it was before, until the configuration changes or \
                  `node-agent apply` is run"
                     .to_owned()
+            } else if self.walked.contains(mesh) {
+                "its last change was undone, but not all of it could be".to_owned()
             } else {
                 "its last change is being undone".to_owned()
             });

@@ -199,3 +199,42 @@ async fn a_mesh_that_was_not_there_before_is_not_there_after() {
     sleep(Duration::from_secs(10)).await;
     assert_eq!(world.sim().state(), before);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_way_back_that_cannot_be_gone_to_its_end_is_gone_once() {
+    let world = set_up().await;
+    let agent = world.agent(&AFTER.replace("enforce", "report"));
+    let after = Request::Apply {
+        config: Written {
+            path: "/nowhere/agent.toml".into(),
+            text: AFTER.replace("enforce", "report"),
+        },
+        recreate: false,
+        confirm_within_ms: Some(5_000),
+    };
+    assert_eq!(agent.ask(after).await.code, Code::Done);
+    let join = crate::actuate::Knob::interface(&"eth1".parse().unwrap(), crate::actuate::Setting::Master);
+    let busy = crate::actuate::WriteError::Refused("busy".to_owned());
+    world.sim().failing.insert(join, busy);
+    sleep(Duration::from_secs(10)).await;
+    assert_eq!(world.penalty("bat0"), penalty(15), "the rest of it is undone");
+    let notes = agent.managing.borrow().meshes[&"bat0".parse().unwrap()].notes.concat();
+    assert!(notes.contains("not all of it"), "{notes}");
+    let writes = world.sim().writes.len();
+    world.set_penalty("bat0", 99);
+    sleep(Duration::from_secs(1_000)).await;
+    assert_eq!(world.sim().writes.len(), writes, "the policy is to report");
+    agent.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_member_that_is_gone_does_not_keep_the_way_back_open() {
+    let world = set_up().await;
+    let mut command = world.manager(AFTER);
+    command.apply_wishes(wishes(AFTER), WITHIN).await;
+    world.sim().interfaces.remove(&"eth1".parse::<IfName>().unwrap());
+    sleep(Duration::from_secs(121)).await;
+    command.go_back().await;
+    assert_eq!(world.penalty("bat0"), penalty(15));
+    assert!(command.is_back());
+}
