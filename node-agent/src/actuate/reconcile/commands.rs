@@ -63,7 +63,8 @@ impl<K: Kernel> Manager<K> {
         answer
     }
 
-    /// Brings the mesh interfaces to these wishes, once, and makes them the wishes from now on.
+    /// Brings the mesh interfaces to these wishes, once, and makes them the wishes from now on: until a reload or a restart,
+    /// which follow the agent's own file again.
     pub async fn apply_wishes(&mut self, wishes: Wishes, how: How) -> Answer {
         if let Err(why) = &self.ledger {
             return Answer::failed(format!("nothing is written: {why}\n"));
@@ -93,7 +94,7 @@ impl<K: Kernel> Manager<K> {
             return answer;
         }
         // What is written from here on is of these wishes, also if the caller dies.
-        let before = std::mem::replace(&mut self.wishes, wishes);
+        let before = self.wishes.take(wishes);
         self.torn_down = false;
         let mut answer = Answer::done(String::new());
         let mut written = false;
@@ -292,7 +293,7 @@ impl<K: Kernel> Manager<K> {
         answer
     }
 
-    /// Takes these wishes from now on.
+    /// Takes these wishes from now on: those of the agent's own file, also if another one was applied since.
     pub fn reload(&mut self, wishes: Wishes) -> Answer {
         if self.pending().is_some() {
             return Answer::failed("a change waits to be confirmed: reload after that\n".to_owned());
@@ -302,7 +303,7 @@ impl<K: Kernel> Manager<K> {
             tracing::warn!("only the mesh tables are read anew; restart to apply the others");
             answer.text = "the mesh tables are reloaded; restart to apply the others\n".to_owned();
         }
-        self.wishes = wishes;
+        self.wishes.take(wishes);
         (self.torn_down, self.went_back) = (false, false);
         self.start_anew();
         answer

@@ -154,3 +154,24 @@ async fn a_kernel_that_cannot_be_read_is_not_written() {
     assert_eq!(answer.code, Code::Failed);
     assert_eq!(world.sim().writes, []);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_reload_goes_back_to_the_agent_s_own_file() {
+    let world = World::new();
+    let own = world.folder.path().join("own.toml");
+    std::fs::write(&own, WISH).unwrap();
+    let mut manager = world.manager_of(Wishes::load(&own).unwrap());
+    let apply = Request::Apply {
+        config: Written {
+            path: "/nowhere/other.toml".into(),
+            text: format!("{}[log]\nformat = \"json\"\n", WISH.replace("15", "77")),
+        },
+        recreate: false,
+        confirm_within_ms: None,
+    };
+    assert_eq!(manager.answer(apply).await.code, Code::Done);
+    assert_eq!(world.penalty("bat0"), penalty(77));
+    let answer = manager.answer(Request::Reload).await;
+    assert_eq!((answer.code, answer.text.as_str()), (Code::Done, "reloaded\n"));
+    assert_eq!(manager.wishes.meshes, wishes(WISH).meshes);
+}

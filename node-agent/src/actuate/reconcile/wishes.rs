@@ -51,6 +51,14 @@ impl Wishes {
         self.meshes.get(mesh).map(digest)
     }
 
+    /// Takes the other's mesh tables, and only those: `path` stays the agent's own file, which a reload reads. Returns what
+    /// was before.
+    pub(super) fn take(&mut self, other: Self) -> Self {
+        let before = self.clone();
+        self.meshes = other.meshes;
+        before
+    }
+
     /// What a reload cannot change differs.
     pub fn needs_restart(&self, other: &Self) -> bool {
         self.rest != other.rest

@@ -129,6 +129,14 @@ impl World {
         manager
     }
 
+    /// With the lock, of a file that is there.
+    pub(super) fn manager_of(&self, wishes: Wishes) -> Manager<Shared> {
+        let folder = self.folder.path().to_owned();
+        let mut manager = Manager::new(self.kernel.clone(), self.clock(), folder, wishes);
+        manager.take_ledger().unwrap();
+        manager
+    }
+
     /// As `run`.
     pub(super) fn agent(&self, text: &str) -> Agent {
         let (events, changed) = mpsc::channel(1);
