@@ -41,6 +41,14 @@ pub enum Problem {
     /// The interface of that name is something else.
     #[error("{0} is there and is no mesh interface: name another, or remove it")]
     NoMesh(IfName),
+    /// It is there, and what it is like is not known: nothing is changed for a guess.
+    #[error("{mesh} could not be read: {reason}; nothing is done to it until it can")]
+    Unread {
+        /// Which one.
+        mesh: IfName,
+        /// In the kernel's words.
+        reason: String,
+    },
     /// Not compiled in, or from another release.
     #[error("this kernel's batman-adv has no {knob}: take it out of the configuration")]
     Lacking {
@@ -177,6 +185,14 @@ impl<'a> Resolver<'a> {
             return self.resolved;
         }
         let facts = &self.observed.facts;
+        // It has no knobs, and is not absent for that.
+        if let Some(reason) = facts.unread.get(self.name) {
+            self.problem(Problem::Unread {
+                mesh: self.name.clone(),
+                reason: reason.clone(),
+            });
+            return self.resolved;
+        }
         if self.algorithm_now().is_none() && facts.interfaces.contains_key(self.name) {
             self.problem(Problem::NoMesh(self.name.clone()));
             return self.resolved;

@@ -14,16 +14,19 @@ mod look;
 mod settings;
 mod write;
 
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use mesh_proto::model::IfName;
+
 use super::{Kernel, Knob, Observed, ReadError, Value, WriteError};
 use crate::netlink::batadv::{self, BatadvHandle};
 use crate::netlink::link::{self, LinkHandle};
 use crate::netlink::nl80211::{self, RadioHandle};
-use look::Missed;
+use look::{Look, Missed};
 
 pub use events::{Change, Events};
 
@@ -39,6 +42,14 @@ const ATTEMPTS: u32 = 4;
 pub struct Linux {
     sockets: Option<Sockets>,
     remember: Option<PathBuf>,
+    said: Said,
+}
+
+/// What could not be read the last time, and was told.
+#[derive(Debug, Default)]
+struct Said {
+    no_radios: Option<String>,
+    unread: BTreeMap<IfName, String>,
 }
 
 /// Opened together; the connections' tasks end with the handles.
@@ -96,9 +107,15 @@ impl Sockets {
 impl Kernel for Linux {
     async fn read(&mut self) -> Result<Observed, ReadError> {
         let sockets = self.sockets().map_err(|error| ReadError::Socket(error.to_string()))?;
-        for _ in 0..ATTEMPTS {
-            match look::look(&sockets).await {
-                Ok(look) => return Ok(assemble::observed(&look)),
+        for attempt in 1..=ATTEMPTS {
+            match look::look(&sockets, attempt == ATTEMPTS).await {
+                Ok(look) => {
+                    if look.reopen {
+                        self.sockets = None;
+                    }
+                    self.said.tell(&look);
+                    return Ok(assemble::observed(&look));
+                }
                 Err(Missed::Moved) => {}
                 Err(Missed::Failed(error)) => {
                     if matches!(error, ReadError::Socket(_) | ReadError::TimedOut(_)) {
@@ -122,6 +139,26 @@ impl Kernel for Linux {
             }
             failure.into()
         })
+    }
+}
+
+impl Said {
+    fn tell(&mut self, look: &Look) {
+        match (&self.no_radios, &look.no_radios) {
+            (None, Some(reason)) => tracing::warn!(reason, "the radios cannot be read; the rest is managed without"),
+            (Some(_), None) => tracing::info!("the radios can be read again"),
+            _ => {}
+        }
+        for (mesh, reason) in &look.unread {
+            if !self.unread.contains_key(mesh) {
+                tracing::warn!(%mesh, reason, "the mesh interface cannot be read; nothing is done to it");
+            }
+        }
+        for mesh in self.unread.keys().filter(|mesh| !look.unread.contains_key(mesh)) {
+            tracing::info!(%mesh, "the mesh interface can be read again, or is gone");
+        }
+        self.no_radios.clone_from(&look.no_radios);
+        self.unread.clone_from(&look.unread);
     }
 }
 

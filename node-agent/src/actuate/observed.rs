@@ -9,8 +9,10 @@ use mesh_proto::model::{IfName, MacAddr};
 pub struct Facts {
     /// Every interface there is, mesh interfaces among them.
     pub interfaces: BTreeMap<IfName, InterfaceFact>,
-    /// The mesh interfaces among them.
+    /// The mesh interfaces among them that could be read.
     pub meshes: BTreeMap<IfName, MeshFact>,
+    /// Those that could not, and why. They have no knobs and exist all the same: nothing is planned for them.
+    pub unread: BTreeMap<IfName, String>,
     /// Routing algorithms of the module; `None`: it is not loaded, so nothing is known.
     pub algorithms: Option<BTreeSet<String>>,
     /// Mesh interfaces that a network manager's files say it makes, whether they are there or not.

@@ -706,3 +706,21 @@ fn an_empty_machine_and_an_empty_configuration_are_no_trouble() {
     "#]],
     );
 }
+
+#[test]
+fn a_mesh_interface_that_could_not_be_read_is_not_planned() {
+    let mut machine = Machine::new();
+    machine.0.state.knobs.retain(|knob, _| match &knob.target {
+        crate::actuate::Target::Mesh(mesh) | crate::actuate::Target::Vlan(mesh, _) => mesh != &name("bat0"),
+        crate::actuate::Target::Interface(_) => true,
+    });
+    machine.0.facts.meshes.clear();
+    machine.0.facts.unread = [(name("bat0"), "GetMesh failed".to_owned())].into();
+    check(
+        &machine,
+        "[mesh.bat0]\nalgorithm = \"BATMAN_IV\"\n[[mesh.bat0.member]]\nname = \"eth1\"\n",
+        expect![[r#"
+            bat0: problem: bat0 could not be read: GetMesh failed; nothing is done to it until it can
+        "#]],
+    );
+}

@@ -30,6 +30,7 @@ pub(super) fn observed(look: &Look) -> Observed {
         facts: Facts {
             algorithms: look.algorithms.clone(),
             claimed: look.claimed.clone(),
+            unread: look.unread.clone(),
             ..Facts::default()
         },
         state: State::default(),

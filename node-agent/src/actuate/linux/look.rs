@@ -18,11 +18,17 @@ use crate::netlink::nl80211::{RadioError, WirelessInterface};
 pub(super) struct Look {
     pub(super) links: Vec<Link>,
     pub(super) meshes: Vec<MeshLook>,
+    /// Mesh interfaces that could not be read, and why.
+    pub(super) unread: BTreeMap<IfName, String>,
     /// `None`: the module is not loaded, or does not tell us.
     pub(super) algorithms: Option<BTreeSet<String>>,
     /// Indices of interfaces that carry IP addresses.
     pub(super) addressed: BTreeSet<u32>,
     pub(super) radios: Vec<(WirelessInterface, RadioUse)>,
+    /// Why there are none, if it is for a failure.
+    pub(super) no_radios: Option<String>,
+    /// Only that failed, and another socket may do.
+    pub(super) reopen: bool,
     pub(super) owners: BTreeMap<IfName, Owner>,
     /// Mesh interfaces that managers make, there or not.
     pub(super) claimed: BTreeMap<IfName, Owner>,
@@ -46,17 +52,19 @@ pub(super) enum Missed {
     Failed(ReadError),
 }
 
-pub(super) async fn look(sockets: &Sockets) -> Result<Look, Missed> {
+/// Of one mesh interface's failure or the radios' the rest does not suffer. `last`: there will be no other attempt, so
+/// what does not keep still is left out.
+pub(super) async fn look(sockets: &Sockets, last: bool) -> Result<Look, Missed> {
     let links = link(sockets.link.whole_list()).await?;
     let mesh_links: Vec<&Link> = links.iter().filter(|link| link.is_batadv()).collect();
     let managers = Owners::read(Path::new("/"));
     let mut look = Look {
         addressed: link(sockets.link.with_addresses()).await?,
-        radios: radios(sockets).await?,
         owners: owners(&managers, &links),
         claimed: managers.claimed(),
         ..Look::default()
     };
+    radios(sockets, last, &mut look).await?;
     // The question alone would load the module.
     if !mesh_links.is_empty() || host::module_loaded() {
         // The family's number changes when the module is loaded again.
@@ -64,7 +72,17 @@ pub(super) async fn look(sockets: &Sockets) -> Result<Look, Missed> {
         look.algorithms = algorithms(sockets).await?;
     }
     for mesh_link in mesh_links {
-        look.meshes.push(mesh(sockets, mesh_link, &links).await?);
+        match (
+            mesh(sockets, mesh_link, &links).await,
+            IfName::try_from(mesh_link.ifname.as_str()),
+        ) {
+            (Ok(mesh), _) => look.meshes.push(mesh),
+            (Err(missed), name) => {
+                let reason = bearable(missed, last)?;
+                // Without a name it is nobody's wish either.
+                look.unread.extend(name.ok().map(|name| (name, reason)));
+            }
+        }
     }
     look.links = links;
     Ok(look)
@@ -74,6 +92,9 @@ async fn mesh(sockets: &Sockets, link: &Link, links: &[Link]) -> Result<MeshLook
     let handle = &sockets.batadv;
     let mesh = batadv(handle.mesh().get(link.ifindex)).await?;
     let members = batadv(handle.hard_interfaces().dump(link.ifindex)).await?;
+    if members.torn {
+        return Err(Missed::Moved);
+    }
     let mut vlans = Vec::new();
     for vid in tags(link.ifindex, links) {
         match batadv(handle.vlan(link.ifindex, vid)).await {
@@ -107,15 +128,35 @@ async fn algorithms(sockets: &Sockets) -> Result<Option<BTreeSet<String>>, Misse
     }
 }
 
-async fn radios(sockets: &Sockets) -> Result<Vec<(WirelessInterface, RadioUse)>, Missed> {
+/// Why one of several could not be read, if the others can be all the same.
+fn bearable(missed: Missed, last: bool) -> Result<String, Missed> {
+    match missed {
+        Missed::Moved if last => Ok("it changes faster than it can be read".to_owned()),
+        Missed::Failed(ReadError::Refused(reason)) => Ok(reason),
+        missed => Err(missed),
+    }
+}
+
+/// No driver's failure keeps the agent from the mesh: without an answer there are no radios.
+async fn radios(sockets: &Sockets, last: bool, look: &mut Look) -> Result<(), Missed> {
     let asked = in_time(ANSWER_WITHIN, sockets.radio.list()).await;
-    let all = asked.map_err(timed_out)?.map_err(|error| match error {
-        RadioError::Disconnected => Missed::Failed(ReadError::Socket(error.to_string())),
-        RadioError::Unsteady | RadioError::NoSuchInterface => Missed::Moved,
-        other => refused(&other.to_string()),
-    })?;
+    let all = match asked {
+        Ok(Ok(all)) => all,
+        Ok(Err(RadioError::Unsteady | RadioError::NoSuchInterface)) if !last => return Err(Missed::Moved),
+        Ok(Err(error)) => {
+            look.reopen = matches!(error, RadioError::Disconnected);
+            look.no_radios = Some(error.to_string());
+            return Ok(());
+        }
+        Err(seconds) => {
+            look.reopen = true;
+            look.no_radios = Some(ReadError::TimedOut(seconds).to_string());
+            return Ok(());
+        }
+    };
     let with_use = |radio: &WirelessInterface| (radio.clone(), radio::use_of(radio, &all, Path::new("/")));
-    Ok(all.iter().map(with_use).collect())
+    look.radios = all.iter().map(with_use).collect();
+    Ok(())
 }
 
 fn owners(managers: &Owners, links: &[Link]) -> BTreeMap<IfName, Owner> {
@@ -159,3 +200,6 @@ fn timed_out(seconds: u64) -> Missed {
 fn refused(reason: &str) -> Missed {
     Missed::Failed(ReadError::Refused(reason.to_owned()))
 }
+
+#[cfg(test)]
+mod tests;

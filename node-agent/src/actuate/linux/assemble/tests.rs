@@ -69,11 +69,8 @@ fn look() -> Look {
                 ap_isolation: Some(1),
             }],
         }],
-        algorithms: None,
         addressed: [BAT].into(),
-        radios: Vec::new(),
-        owners: BTreeMap::new(),
-        claimed: BTreeMap::new(),
+        ..Look::default()
     }
 }
 
@@ -196,4 +193,16 @@ fn what_managers_make_is_known_before_it_is_there() {
     let seen = observed(&look);
     assert_eq!(seen.facts.claimed, look.claimed);
     assert!(!seen.facts.interfaces.contains_key(&name("bat9")));
+}
+
+#[test]
+fn a_mesh_interface_that_could_not_be_read_is_not_taken_for_absent() {
+    let mut look = look();
+    look.meshes.clear();
+    look.unread = BTreeMap::from([(name("bat0"), "no".to_owned())]);
+    let seen = observed(&look);
+    assert_eq!(seen.facts.unread, look.unread);
+    assert!(seen.facts.interfaces.contains_key(&name("bat0")));
+    assert_eq!(seen.state.master(&name("eth1")), Some(&name("bat0")));
+    assert_eq!(seen.state.get(&Knob::mesh(&name("bat0"), Setting::Algorithm)), None);
 }
