@@ -98,10 +98,14 @@ impl<K: Kernel> Manager<K> {
         self.torn_down = false;
         let mut answer = Answer::done(String::new());
         let mut written = false;
+        let mut tried = Vec::new();
         for (mesh, resolved) in &resolved {
             written |= self.apply_one(mesh, resolved, &observed, how, &mut answer).await;
+            if hindrance(resolved).is_none() {
+                tried.push(mesh.clone());
+            }
         }
-        self.settle(earlier, how, written, before, &mut answer);
+        self.settle(earlier, how, written, before, &tried, &mut answer);
         self.start_anew();
         answer
     }
@@ -197,9 +201,17 @@ impl<K: Kernel> Manager<K> {
         !report.done.is_empty() || report.error.is_some()
     }
 
-    /// The change is made: it waits to be confirmed, or it stands.
-    fn settle(&mut self, earlier: Option<Pending>, how: How, written: bool, before: Wishes, answer: &mut Answer) {
-        let applied: Vec<IfName> = self.wishes.meshes.keys().cloned().collect();
+    /// The change is made: it waits to be confirmed, or it stands. What was rejected of the mesh interfaces that were `tried`
+    /// was just asked for; of others nothing was done, so what was undone stays undone.
+    fn settle(
+        &mut self,
+        earlier: Option<Pending>,
+        how: How,
+        written: bool,
+        before: Wishes,
+        tried: &[IfName],
+        answer: &mut Answer,
+    ) {
         self.remember(|entries| {
             match (how.confirm_within, written) {
                 (Some(_), true) => {
@@ -209,7 +221,7 @@ impl<K: Kernel> Manager<K> {
                 }
                 _ => entries.pending = earlier,
             }
-            for mesh in &applied {
+            for mesh in tried {
                 entries.rejected.remove(mesh);
             }
         });

@@ -238,3 +238,29 @@ async fn a_member_that_is_gone_does_not_keep_the_way_back_open() {
     assert_eq!(world.penalty("bat0"), penalty(15));
     assert!(command.is_back());
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_was_undone_stays_undone_where_an_apply_could_do_nothing() {
+    let world = set_up().await;
+    let mut command = world.manager(AFTER);
+    command.apply_wishes(wishes(AFTER), WITHIN).await;
+    sleep(Duration::from_secs(121)).await;
+    command.go_back().await;
+    is_before(&world);
+    let set_other_master = |other: Option<&str>| {
+        let eth2: IfName = "eth2".parse().unwrap();
+        let other = other.map(|name| name.parse().unwrap());
+        world.sim().interfaces.get_mut(&eth2).unwrap().other_master = other;
+    };
+    set_other_master(Some("br0"));
+    assert_eq!(
+        command.apply_wishes(wishes(AFTER), How::default()).await.code,
+        Code::Failed
+    );
+    drop(command);
+    set_other_master(None);
+    let agent = world.agent(AFTER);
+    sleep(Duration::from_secs(60)).await;
+    is_before(&world);
+    agent.stop().await;
+}
