@@ -153,9 +153,13 @@ impl Undo {
 impl Made {
     /// Notes what is about to be changed; `undo` is the way back. `facts` are from before the change.
     pub fn note(&mut self, mesh: &IfName, undo: &Goal, facts: &Facts) {
+        let existence = Knob::mesh(mesh, Setting::Algorithm);
         for knob in undo.knobs.keys() {
             let name = interface(knob);
             let is = facts.interfaces.get(name).map(|fact| fact.ifindex);
+            if is.is_some() && !self.ifindexes.contains_key(name) {
+                self.disown(name);
+            }
             match (self.ifindexes.get(name), is) {
                 (Some(was), Some(is)) if *was != is => {
                     self.forget_interface(name);
@@ -171,7 +175,6 @@ impl Made {
             }
         }
         let baseline = self.baseline.entry(mesh.clone()).or_default();
-        let existence = Knob::mesh(mesh, Setting::Algorithm);
         if undo.knobs.get(&existence) == Some(&None) {
             // Whatever it was before, it was gone when we made it.
             baseline.knobs.retain(|knob, _| interface(knob) != mesh);
@@ -185,10 +188,28 @@ impl Made {
         }
     }
 
-    /// Takes note of the index of what was made. `facts` are from right after the change.
-    pub fn settle(&mut self, mesh: &IfName, facts: &Facts) {
-        if let (true, Some(fact)) = (self.baseline.contains_key(mesh), facts.interfaces.get(mesh)) {
-            self.ifindexes.insert(mesh.clone(), fact.ifindex);
+    /// Takes note of the index of a mesh interface that was `made`. `facts` are from right after the change. One that was to
+    /// be made and was not is nobody's, or another's.
+    pub fn settle(&mut self, mesh: &IfName, made: bool, facts: &Facts) {
+        if !self.baseline.contains_key(mesh) {
+            return;
+        }
+        match facts.interfaces.get(mesh) {
+            Some(fact) if made => {
+                self.ifindexes.insert(mesh.clone(), fact.ifindex);
+            }
+            _ if !self.ifindexes.contains_key(mesh) => self.disown(mesh),
+            _ => {}
+        }
+    }
+
+    /// It was never seen to be made by us, so it is not taken away.
+    fn disown(&mut self, mesh: &IfName) {
+        let existence = Knob::mesh(mesh, Setting::Algorithm);
+        if let Some(baseline) = self.baseline.get_mut(mesh)
+            && baseline.knobs.get(&existence) == Some(&None)
+        {
+            baseline.knobs.remove(&existence);
         }
     }
 
@@ -204,12 +225,8 @@ impl Made {
         };
         let ours = |knob: &Knob| {
             let is = facts.interfaces.get(interface(knob)).map(|fact| fact.ifindex);
-            match (self.ifindexes.get(interface(knob)), is) {
-                (Some(was), Some(is)) => *was == is,
-                // Its making was begun, and nobody came to note its index.
-                (None, Some(_)) => matches!(knob.target, Target::Mesh(_)),
-                (_, None) => false,
-            }
+            // Without an index nobody knows whose it is: its making was begun, and nobody came to see the end of it.
+            is.is_some() && self.ifindexes.get(interface(knob)).copied() == is
         };
         let knobs = baseline.knobs.iter().filter(|(knob, _)| ours(knob));
         Goal {

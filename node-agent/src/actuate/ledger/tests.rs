@@ -181,10 +181,10 @@ fn another_interface_of_the_same_name_is_not_ours() {
     let after = facts(&[("bat0", 7), ("eth1", 2)]);
     assert_eq!(
         made.teardown(&name("bat0"), &after),
-        goal(&[(existence(), None), (mtu("eth1"), number(1500))]),
-        "killed before the index was noted, it is ours all the same"
+        goal(&[(mtu("eth1"), number(1500))]),
+        "killed before the index was noted, it may be anybody's"
     );
-    made.settle(&name("bat0"), &after);
+    made.settle(&name("bat0"), true, &after);
     let ours = made.teardown(&name("bat0"), &after);
     assert_eq!(ours, goal(&[(existence(), None), (mtu("eth1"), number(1500))]));
 
@@ -207,6 +207,22 @@ fn what_was_another_s_and_is_made_anew_by_us_is_ours() {
     // It was deleted by hand, and the agent makes it.
     made.note(&name("bat0"), &goal(&[(existence(), None)]), &facts(&[]));
     let again = facts(&[("bat0", 9)]);
-    made.settle(&name("bat0"), &again);
+    made.settle(&name("bat0"), true, &again);
     assert_eq!(made.teardown(&name("bat0"), &again), goal(&[(existence(), None)]));
+}
+
+#[test]
+fn what_we_failed_to_make_is_another_s_when_it_appears() {
+    let later = facts(&[("bat0", 7)]);
+    // Another one was faster; or it failed, or the agent was killed, and another one made it later.
+    for seen in [Some(facts(&[("bat0", 7)])), Some(facts(&[])), None] {
+        let mut made = Made::default();
+        made.note(&name("bat0"), &goal(&[(existence(), None)]), &facts(&[]));
+        if let Some(seen) = seen {
+            made.settle(&name("bat0"), false, &seen);
+        }
+        made.note(&name("bat0"), &goal(&[(penalty(), number(30))]), &later);
+        made.settle(&name("bat0"), false, &later);
+        assert_eq!(made.teardown(&name("bat0"), &later), goal(&[(penalty(), number(30))]));
+    }
 }

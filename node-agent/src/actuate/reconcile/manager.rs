@@ -16,7 +16,7 @@ use crate::actuate::desired::{self, Resolved};
 use crate::actuate::keeper::{Keeper, Outcome};
 use crate::actuate::ledger::{Entries, Ledger, LedgerError};
 use crate::actuate::plan::Plan;
-use crate::actuate::{Goal, Kernel, Knob, Observed, ReadError};
+use crate::actuate::{Goal, Kernel, Knob, Observed, ReadError, Setting};
 
 /// For one mesh interface. Others wait meanwhile.
 const APPLY_WITHIN: Duration = Duration::from_secs(20);
@@ -274,7 +274,12 @@ impl<K: Kernel> Manager<K> {
         if let Some(after) = &report.after {
             self.seen.observed = after.clone();
             let facts = after.facts.clone();
-            self.remember(|entries| entries.made.settle(mesh, &facts));
+            let existence = Knob::mesh(mesh, Setting::Algorithm);
+            let made = report
+                .done
+                .iter()
+                .any(|step| step.knob == existence && step.to.is_some());
+            self.remember(|entries| entries.made.settle(mesh, made, &facts));
         }
         Some(report)
     }
