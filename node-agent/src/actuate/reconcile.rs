@@ -11,7 +11,7 @@
 //! at every 30 s, in case nobody said so. The first look of all undoes what is left to be undone.
 //!
 //! Mesh interfaces are judged and written one by one, each with its own keeper and a time limit; one that took too long
-//! comes last the next time. Told to stop, the task ends what it is at and leaves the mesh as it is. Without the ledger's
+//! comes last the next time. Told to stop, the task ends the mesh interface it is at and leaves the mesh as it is. Without the ledger's
 //! lock it only reports, and asks for the lock at every look.
 
 mod clock;
@@ -73,6 +73,8 @@ pub struct Channels {
 /// Keeps it so until `stop`.
 pub async fn run<K: Kernel>(mut manager: Manager<K>, mut channels: Channels, stop: CancellationToken) {
     let mut locked_out = false;
+    manager.beats = Some(channels.beats.clone());
+    manager.stop = stop.clone();
     loop {
         if let Err(error) = manager.take_ledger() {
             if !locked_out {
@@ -84,7 +86,7 @@ pub async fn run<K: Kernel>(mut manager: Manager<K>, mut channels: Channels, sto
             tracing::info!("the mesh can be written to again");
         }
         let wake = look(&mut manager, &mut channels).await;
-        if !wait(&mut manager, &mut channels, wake, &stop).await {
+        if !wait(&mut manager, &mut channels, wake, &stop).await || stop.is_cancelled() {
             return;
         }
     }

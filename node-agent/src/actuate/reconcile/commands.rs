@@ -1,6 +1,7 @@
 //! `plan`, `apply`, `confirm`, `teardown` and the reload, by the agent that runs or in a command of their own.
 
 use std::fmt::Write as _;
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use mesh_daemon::Span;
@@ -17,11 +18,6 @@ use crate::actuate::plan::Plan;
 use crate::actuate::{Kernel, Observed, text};
 use crate::control::{Answer, Code};
 
-/// Confirmed within a shorter time it could not be.
-const LEAST_TO_CONFIRM: Duration = Duration::from_secs(1);
-/// A change that nobody confirms for longer is not being watched.
-const MOST_TO_CONFIRM: Duration = Duration::from_secs(86_400);
-
 /// How to apply.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct How {
@@ -29,6 +25,11 @@ pub struct How {
     pub recreate: bool,
     /// Undone unless confirmed within.
     pub confirm_within: Option<Duration>,
+}
+
+impl How {
+    /// Within a shorter time nobody could confirm; a change that nobody confirms for longer is not being watched.
+    pub const CONFIRM_WITHIN: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_secs(86_400);
 }
 
 impl<K: Kernel> Manager<K> {
@@ -70,7 +71,7 @@ impl<K: Kernel> Manager<K> {
             return Answer::failed(format!("nothing is written: {why}\n"));
         }
         if let Some(within) = how.confirm_within
-            && !(LEAST_TO_CONFIRM..=MOST_TO_CONFIRM).contains(&within)
+            && !How::CONFIRM_WITHIN.contains(&within)
         {
             return Answer::failed("--confirm-within: allowed: 1s to 1d\n".to_owned());
         }
@@ -100,6 +101,11 @@ impl<K: Kernel> Manager<K> {
         let mut written = false;
         let mut tried = Vec::new();
         for (mesh, resolved) in &resolved {
+            if self.stop.is_cancelled() {
+                let _infallible = writeln!(answer.text, "{mesh}: nothing is written: the agent stops");
+                answer.code = Code::Failed;
+                continue;
+            }
             written |= self.apply_one(mesh, resolved, &observed, how, &mut answer).await;
             if hindrance(resolved).is_none() {
                 tried.push(mesh.clone());
@@ -285,6 +291,11 @@ impl<K: Kernel> Manager<K> {
             answer.text = "the agent changed nothing since the machine's start\n".to_owned();
         }
         for mesh in meshes {
+            if self.stop.is_cancelled() {
+                let _infallible = writeln!(answer.text, "{mesh}: left: the agent stops; run it again");
+                answer.code = Code::Failed;
+                continue;
+            }
             let goal = made.teardown(&mesh, &self.seen.observed.facts);
             let permit = Permit { recreate: true };
             match self.apply(&mesh, &goal, permit).await {

@@ -6,6 +6,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use mesh_proto::model::{IfName, Record};
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
 
 use super::clock::Clock;
 use super::differences;
@@ -45,6 +47,10 @@ pub struct Manager<K> {
     slow: BTreeSet<IfName>,
     pub(super) seen: Seen,
     pub(super) records: Vec<Record>,
+    /// Told before each mesh interface that is written: the kernel may be slow, but this lives.
+    pub(super) beats: Option<watch::Sender<()>>,
+    /// Told to stop: the mesh interface at hand is finished, and no other begun.
+    pub(super) stop: CancellationToken,
     ledger_fails: bool,
 }
 
@@ -94,6 +100,8 @@ impl<K: Kernel> Manager<K> {
             slow: BTreeSet::new(),
             seen: Seen::default(),
             records: Vec::new(),
+            beats: None,
+            stop: CancellationToken::new(),
             ledger_fails: false,
         }
     }
@@ -237,9 +245,13 @@ impl<K: Kernel> Manager<K> {
         }
     }
 
-    /// Does what follows from a look, mesh interface by mesh interface. `between` is called after each.
+    /// Does what follows from a look, mesh interface by mesh interface. `between` is called after each. Told to stop, it
+    /// leaves the others to the next start.
     pub async fn carry_out(&mut self, survey: Survey, mut between: impl FnMut(&mut Self)) {
         for job in survey.jobs {
+            if self.stop.is_cancelled() {
+                return;
+            }
             let plan = Plan::new(&self.seen.observed.state, &job.goal);
             let facts = self.seen.observed.facts.clone();
             self.remember(|entries| entries.made.note(&job.mesh, &plan.undo, &facts));
@@ -264,6 +276,7 @@ impl<K: Kernel> Manager<K> {
 
     /// Brings one mesh interface to a goal and takes note of what came of it. `None`: it took too long.
     pub(super) async fn apply(&mut self, mesh: &IfName, goal: &Goal, permit: Permit) -> Option<Report> {
+        self.beat();
         let done = tokio::time::timeout(APPLY_WITHIN, apply(&mut self.kernel, goal, permit)).await;
         let Ok(report) = done else {
             tracing::warn!(%mesh, "the kernel takes too long; the other mesh interfaces go on");
@@ -284,7 +297,14 @@ impl<K: Kernel> Manager<K> {
         Some(report)
     }
 
+    fn beat(&self) {
+        if let Some(beats) = &self.beats {
+            beats.send_replace(());
+        }
+    }
+
     pub(super) async fn read(&mut self) {
+        self.beat();
         let read = match tokio::time::timeout(READ_WITHIN, self.kernel.read()).await {
             Ok(read) => read,
             Err(_) => Err(ReadError::TimedOut(READ_WITHIN.as_secs())),

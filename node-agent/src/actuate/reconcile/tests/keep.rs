@@ -232,3 +232,29 @@ async fn a_setting_that_waits_for_its_member_to_join_is_neither_put_right_nor_fo
     assert_eq!(agent.drift("bat0"), 0);
     agent.stop().await;
 }
+
+#[tokio::test(start_paused = true)]
+async fn told_to_stop_it_ends_the_mesh_interface_it_is_at_and_begins_no_other() {
+    let world = World::new();
+    let text =
+        "[mesh.bat0]\npolicy = \"enforce\"\nhop_penalty = 15\n[mesh.bat1]\npolicy = \"enforce\"\nhop_penalty = 16\n";
+    let mut manager = world.manager(text);
+    let (beats, mut beating) = watch::channel(());
+    manager.beats = Some(beats);
+    let survey = manager.look().await;
+    beating.mark_unchanged();
+    let stop = manager.stop.clone();
+    manager.carry_out(survey, |_| stop.cancel()).await;
+    assert_eq!((world.penalty("bat0"), world.penalty("bat1")), (penalty(15), None));
+    assert!(beating.has_changed().unwrap(), "whoever watches hears of each");
+
+    let answer = manager.apply_wishes(wishes(text), How::default()).await;
+    assert_eq!(
+        (answer.code, world.penalty("bat1")),
+        (Code::Failed, None),
+        "{}",
+        answer.text
+    );
+    assert_eq!(manager.teardown().await.code, Code::Failed);
+    assert_eq!(world.penalty("bat0"), penalty(15));
+}
