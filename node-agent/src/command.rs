@@ -163,7 +163,13 @@ fn with_writer(read: &Read, request: &Request) -> std::io::Result<Answer> {
 /// # Errors
 /// No runtime.
 pub fn adopt(file: Option<&Path>, meshes: &BTreeSet<IfName>) -> std::io::Result<Answer> {
-    let observed = runtime()?.block_on(Linux::new().read());
+    // What a radio joined is remembered there: the kernel does not say all of it.
+    let known = file.and_then(|file| Config::load(file).ok());
+    let mut kernel = match known {
+        Some(config) => Linux::new().remembering_in(config.state.directory),
+        None => Linux::new(),
+    };
+    let observed = runtime()?.block_on(kernel.read());
     let text = match observed {
         Ok(observed) => adopt::adopt(&observed, meshes).map_err(|error| chain(&error)),
         Err(error) => Err(error.to_string()),
