@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use mesh_daemon::{Exit, Span, log};
 use mesh_proto::model::IfName;
+use node_agent::actuate::reconcile::How;
 use node_agent::app::{self, App};
 use node_agent::command::{self, Read};
 use node_agent::config::Config;
@@ -43,7 +44,7 @@ enum Command {
         #[arg(long)]
         recreate: bool,
         /// Undo it unless `confirm` is run within this time, as in 2m.
-        #[arg(long, value_name = "TIME")]
+        #[arg(long, value_name = "TIME", value_parser = confirm_within)]
         confirm_within: Option<Span>,
     },
     /// Keeps what `apply --confirm-within` changed.
@@ -112,6 +113,15 @@ fn main() -> ExitCode {
             say(&format!("node-agent: {error:#}"));
             Exit::Failed.into()
         }
+    }
+}
+
+fn confirm_within(text: &str) -> Result<Span, String> {
+    let span: Span = text.parse().map_err(|error| format!("{error}"))?;
+    if How::CONFIRM_WITHIN.contains(&span.0) {
+        Ok(span)
+    } else {
+        Err("allowed: 1s to 1d".to_owned())
     }
 }
 
@@ -195,4 +205,21 @@ fn chain(error: &(dyn std::error::Error + 'static)) -> String {
 #[expect(clippy::print_stderr, reason = "logging is not started, or the command does not log")]
 fn say(text: &str) {
     eprintln!("{text}");
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser as _;
+
+    use super::Arguments;
+
+    #[test]
+    fn a_time_to_confirm_that_is_not_allowed_is_wrong_usage() {
+        let code = |time: &str| {
+            let line = ["node-agent", "apply", "--config", "a.toml", "--confirm-within", time];
+            Arguments::try_parse_from(line).map_err(|error| error.exit_code()).err()
+        };
+        assert_eq!(["1s", "2m", "1d"].map(code), [None; 3]);
+        assert_eq!(["0s", "999ms", "2d", "soon"].map(code), [Some(2); 4]);
+    }
 }
