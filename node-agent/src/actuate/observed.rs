@@ -28,6 +28,8 @@ pub struct InterfaceFact {
     pub kind: Option<String>,
     /// Its address as it is now.
     pub address: Option<MacAddr>,
+    /// The address it was made with, if the kernel tells: who has it is known by it whatever address it has now.
+    pub permanent: Option<MacAddr>,
     /// The interface it is a member of, whatever kind that is.
     pub master: Option<IfName>,
     /// Wireless, and what for; `None`: not wireless, or nobody could be asked.

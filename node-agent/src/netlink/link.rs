@@ -37,6 +37,8 @@ pub struct Link {
     pub ifname: String,
     /// Hardware address, if it has one of six bytes.
     pub address: Option<MacAddr>,
+    /// The address it was made with; kernels tell it since 5.6, and of devices that have one of their own.
+    pub permanent: Option<MacAddr>,
     /// Bytes.
     pub mtu: Option<u32>,
     /// Index of the interface it is a member of.
@@ -164,6 +166,7 @@ impl Link {
             match attribute {
                 LinkAttribute::IfName(name) => ifname = Some(name),
                 LinkAttribute::Address(bytes) => link.address = MacAddr::from_slice(&bytes),
+                LinkAttribute::PermAddress(bytes) => link.permanent = MacAddr::from_slice(&bytes),
                 LinkAttribute::Mtu(mtu) => link.mtu = Some(mtu),
                 LinkAttribute::Controller(master) => link.master = Some(master),
                 LinkAttribute::Link(parent) => link.parent = Some(parent),

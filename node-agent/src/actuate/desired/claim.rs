@@ -3,7 +3,7 @@
 //! | a table with | means |
 //! | --- | --- |
 //! | `name` | the interface of that name |
-//! | `mac` | the interface with that address, or with the one it gets by `set_mac`; physical ones before virtual ones, since a VLAN or a bridge has the address of what is below it |
+//! | `mac` | the interface with that address now or when it was made, or else with the one it gets by `set_mac`; physical ones before virtual ones, since a VLAN or a bridge has the address of what is below it |
 //! | `pattern` | every interface whose name it matches, but no bridge, bond, team, VRF or intermediate device, and nothing on top of a mesh interface by its name (`bat0.10`) |
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -56,6 +56,16 @@ impl<'a> Claims<'a> {
             }
         }
         claims
+    }
+
+    /// An address of this mesh interface's tables that no interface has: one of its members may have had it, and the
+    /// kernel does not tell.
+    pub(super) fn lost(&self, mesh: &IfName) -> Option<MacAddr> {
+        let mut nothing = self.nothing.get(mesh).into_iter().flatten();
+        nothing.find_map(|nothing| match nothing {
+            Nothing::Absent(Select::Mac(mac)) => Some(*mac),
+            _ => None,
+        })
     }
 
     /// Whether some table means it, or may mean it.
@@ -128,16 +138,17 @@ fn can_carry(name: &IfName, observed: &Observed) -> bool {
 }
 
 fn with_address(mac: MacAddr, set_mac: Option<MacAddr>, observed: &Observed) -> Vec<&IfName> {
-    let has = |fact: &InterfaceFact, wanted: Option<MacAddr>| wanted.is_some() && fact.address == wanted;
-    let of = |physical: bool, wanted: Option<MacAddr>| -> Vec<&IfName> {
+    let has_it = |fact: &InterfaceFact| fact.address == Some(mac) || fact.permanent == Some(mac);
+    let got_it = |fact: &InterfaceFact| set_mac.is_some() && fact.address == set_mac;
+    let of = |physical: bool, has: &dyn Fn(&InterfaceFact) -> bool| -> Vec<&IfName> {
         let all = observed.facts.interfaces.iter();
-        let those = all.filter(|(name, fact)| {
-            has(fact, wanted) && (!physical || fact.kind.is_none()) && can_carry(name, observed)
-        });
+        let those =
+            all.filter(|(name, fact)| has(fact) && (!physical || fact.kind.is_none()) && can_carry(name, observed));
         those.map(|(name, _)| name).collect()
     };
-    let ways = [(true, Some(mac)), (true, set_mac), (false, Some(mac)), (false, set_mac)];
-    let mut found = ways.into_iter().map(|(physical, wanted)| of(physical, wanted));
+    let ways: [(bool, &dyn Fn(&InterfaceFact) -> bool); 4] =
+        [(true, &has_it), (true, &got_it), (false, &has_it), (false, &got_it)];
+    let mut found = ways.into_iter().map(|(physical, has)| of(physical, has));
     found.find(|names| !names.is_empty()).unwrap_or_default()
 }
 

@@ -26,7 +26,7 @@ pub(super) fn resolve<'a>(resolver: &mut Resolver<'a>, claims: &Claims<'a>, algo
     }
     for (interface, claimants) in &claims.interfaces {
         match claimants.as_slice() {
-            [claim] if claim.mesh == name => resolver.member(interface, claim.member, algorithm),
+            [claim] if claim.mesh == name => resolver.member(interface, claim.member, claims, algorithm),
             several if several.iter().any(|claim| claim.mesh == name) => {
                 for other in several.iter().filter(|claim| claim.mesh != name) {
                     resolver.problem(Problem::ClaimedTwice {
@@ -41,18 +41,30 @@ pub(super) fn resolve<'a>(resolver: &mut Resolver<'a>, claims: &Claims<'a>, algo
     if resolver.mesh.member.is_some() {
         let members = resolver.observed.state.members(name);
         for member in members.filter(|member| !claims.is_meant(member)) {
-            resolver.release(member);
+            match claims.lost(name) {
+                // Its address may have been changed; to throw it out could cut the node off.
+                Some(mac) => resolver.warn(format!(
+                    "{member} stays a member of {name} though no table means it: it may be the one with mac {mac}, \
+                     which no interface has; name it, or take that table out"
+                )),
+                None => resolver.release(member),
+            }
         }
     }
 }
 
 impl Resolver<'_> {
-    fn member(&mut self, interface: &IfName, member: &Member, algorithm: &str) {
+    fn member(&mut self, interface: &IfName, member: &Member, claims: &Claims<'_>, algorithm: &str) {
         let Some(fact) = self.observed.facts.interfaces.get(interface) else {
             return;
         };
         let by_pattern = matches!(member.select, Select::Pattern(_));
         let already = fact.master.as_ref() == Some(self.name);
+        let kept = |master: &&IfName| by_pattern && !already && claims.lost(master).is_some();
+        if let Some(master) = fact.master.as_ref().filter(kept) {
+            let (interface, master) = (interface.clone(), master.clone());
+            return self.object(by_pattern, Problem::OtherMaster { interface, master });
+        }
         if let Some(problem) = self.stands_against(interface, fact) {
             return self.object(by_pattern, problem);
         }

@@ -724,3 +724,43 @@ fn a_mesh_interface_that_could_not_be_read_is_not_planned() {
         "#]],
     );
 }
+
+#[test]
+fn a_member_is_found_by_the_address_it_was_made_with() {
+    let text = "[[mesh.bat0.member]]\nmac = \"02:00:00:00:00:01\"\n[[mesh.bat0.member]]\nname = \"eth2\"\n";
+    let mut machine = Machine::new();
+    machine.fact("eth1").permanent = Some(mac(1));
+    let before = resolved(&machine, text);
+    machine.fact("eth1").address = Some(mac(0x99));
+    machine.put("eth1", Setting::Address, Value::Address(mac(0x99)));
+    assert_eq!(resolved(&machine, text), before);
+    // It has the address, too: nobody is thrown out for it, and nobody joins.
+    machine.fact("eth4").address = Some(mac(1));
+    let both = &resolved(&machine, text)[&name("bat0")];
+    assert!(
+        matches!(both.problems.as_slice(), [Problem::Ambiguous { .. }]),
+        "{both:?}"
+    );
+    assert!(!both.goal.knobs.values().any(Option::is_none), "{both:?}");
+}
+
+#[test]
+fn nobody_is_released_while_an_address_is_nobodys() {
+    let text = "[[mesh.bat0.member]]\nmac = \"02:00:00:00:00:01\"\n";
+    let mut machine = Machine::new();
+    let released = |machine: &Machine| {
+        let resolved = resolved(machine, text);
+        let knobs = &resolved[&name("bat0")].goal.knobs;
+        knobs.values().filter(|value| value.is_none()).count()
+    };
+    assert_eq!(released(&machine), 1, "eth2 is meant by none");
+    // No permanent address is known of eth1.
+    machine.fact("eth1").address = Some(mac(0x99));
+    assert_eq!(released(&machine), 0);
+    let kept = &resolved(&machine, text)[&name("bat0")];
+    assert_eq!(kept.missing.len(), 1);
+    assert!(
+        kept.warnings.iter().any(|said| said.starts_with("eth1 stays a member")),
+        "{kept:?}"
+    );
+}

@@ -64,6 +64,7 @@ fn fact(look: &Look, names: &Names<'_>, name: &IfName, link: &Link) -> Interface
         ifindex: link.ifindex,
         kind: link.kind.clone(),
         address: link.address,
+        permanent: link.permanent,
         master: master(names, link).map(|(master, _)| master.clone()),
         radio: radios
             .find(|(radio, _)| radio.ifindex == link.ifindex)

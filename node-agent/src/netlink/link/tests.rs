@@ -36,6 +36,18 @@ fn an_interface_without_a_six_byte_address_has_none() {
 }
 
 #[test]
+fn the_permanent_address_stays_when_the_address_is_changed() {
+    let attributes = vec![
+        LinkAttribute::IfName("eth0".to_owned()),
+        LinkAttribute::Address(vec![2, 0, 0, 0, 0, 9]),
+        LinkAttribute::PermAddress(vec![2, 0, 0, 0, 0, 1]),
+    ];
+    let link = Link::from_message(message(3, attributes)).unwrap();
+    assert_eq!(link.address, Some(MacAddr([2, 0, 0, 0, 0, 9])));
+    assert_eq!(link.permanent, Some(MacAddr([2, 0, 0, 0, 0, 1])));
+}
+
+#[test]
 fn a_message_without_a_name_is_no_interface() {
     assert_eq!(Link::from_message(message(3, Vec::new())), None);
 }
