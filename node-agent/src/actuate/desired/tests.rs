@@ -763,4 +763,9 @@ fn nobody_is_released_while_an_address_is_nobodys() {
         kept.warnings.iter().any(|said| said.starts_with("eth1 stays a member")),
         "{kept:?}"
     );
+    // Nor does a pattern of another mesh interface take it.
+    let text = format!("{text}[[mesh.bat1.member]]\npattern = \"eth1\"\n");
+    let other = &resolved(&machine, &text)[&name("bat1")];
+    let master = Knob::interface(&name("eth1"), Setting::Master);
+    assert_eq!(other.goal.knobs.get(&master), None, "{other:?}");
 }
