@@ -146,9 +146,8 @@ fn with_address(mac: MacAddr, set_mac: Option<MacAddr>, observed: &Observed) -> 
             all.filter(|(name, fact)| has(fact) && (!physical || fact.kind.is_none()) && can_carry(name, observed));
         those.map(|(name, _)| name).collect()
     };
-    let ways: [(bool, &dyn Fn(&InterfaceFact) -> bool); 4] =
-        [(true, &has_it), (true, &got_it), (false, &has_it), (false, &got_it)];
-    let mut found = ways.into_iter().map(|(physical, has)| of(physical, has));
+    let ways = [true, false].map(|physical| [of(physical, &has_it), of(physical, &got_it)]);
+    let mut found = ways.into_iter().flatten();
     found.find(|names| !names.is_empty()).unwrap_or_default()
 }
 
