@@ -41,7 +41,7 @@ const RECORDS_WAITING: usize = 1_024;
 /// Asked of the one who writes; they are answered one after the other.
 const ASKED_WAITING: usize = 4;
 /// For the tasks to end by themselves; a change of the mesh that was begun is ended.
-const FAREWELL: Duration = Duration::from_secs(10);
+const FAREWELL: Duration = Duration::from_secs(25);
 /// The task that keeps the mesh says every 5 s that it lives; a slow kernel may hold it up for as long as this.
 const KEEPER_HANGS: Duration = Duration::from_secs(60);
 /// Beside three intervals: each table of a slow kernel is waited for.

@@ -99,7 +99,7 @@ impl Air {
 
 impl Drop for Air {
     fn drop(&mut self) {
-        Self::clear();
+        let _not_ours = Self::clear();
     }
 }
 
@@ -386,7 +386,7 @@ fn asking_loads_no_module() -> Result<()> {
     run("ip", &["netns", "add", NODES[0]])?;
     let found = within(NODES[0], async |radios: RadioHandle| radios.list().await);
     let loaded = loaded();
-    Air::clear();
+    Air::clear()?;
     run("modprobe", &["batman_adv"])?;
     ensure!(found??.is_empty());
     ensure!(!loaded?, "asking loaded cfg80211");
