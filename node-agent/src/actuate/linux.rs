@@ -1,6 +1,6 @@
 //! The running kernel: reads everything there is to know, sets one knob at a time.
 //!
-//! A thin shell around [`assemble`] and [`settings`], which are pure. The only place of the product that changes links,
+//! A thin shell around `assemble` and `settings`, which are pure. The only place of the product that changes links,
 //! batman-adv or radios. Nothing is judged here: whether a change is wanted, allowed or came true is the planner's and
 //! [`super::apply`]'s question. What kernels can do is found by asking, never by their version.
 //!

@@ -17,7 +17,7 @@
 //!
 //! Invariants: `Plan::new(now, goal)` is empty if `now` is as the goal says; after its steps it would be; the undo names
 //! every knob that a step or its effects may change; nothing in it is more disruptive than it must be (see
-//! [`disruption`]).
+//! `disruption`).
 
 mod disruption;
 mod model;

@@ -1,9 +1,9 @@
 //! Wireless interfaces: which there are, and joining them to a network of 802.11s or ad-hoc (family `nl80211`).
 //!
-//! The messages are those of the crate `wl-nl80211`; of an answer only the attributes named in [`message`] are decoded.
+//! The messages are those of the crate `wl-nl80211`; of an answer only the attributes named in `message` are decoded.
 //! Unencrypted networks only: keys of a mesh are wpa_supplicant's work.
 //!
-//! The kernel (5.10 to 6.12 at least) tells an ad-hoc network's name, but never a mesh's: see [`memory`] for how it is
+//! The kernel (5.10 to 6.12 at least) tells an ad-hoc network's name, but never a mesh's: see `memory` for how it is
 //! known all the same.
 //!
 //! Invariants: nothing from the kernel panics; asking loads no module, and a machine without `nl80211` has no wireless
