@@ -154,11 +154,12 @@ fn addresses<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Vec<So
 
 fn message_bytes<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<usize, D::Error> {
     let bytes = usize::deserialize(deserializer)?;
-    if (64 * 1024..=64 * 1024 * 1024).contains(&bytes) {
+    // A batch of records, each with the longest texts there are, must fit: it would come again and again.
+    if (256 * 1024..=64 * 1024 * 1024).contains(&bytes) {
         Ok(bytes)
     } else {
         Err(serde::de::Error::custom(format_args!(
-            "{bytes} is out of range; allowed: 65536 to 67108864"
+            "{bytes} is out of range; allowed: 262144 to 67108864"
         )))
     }
 }

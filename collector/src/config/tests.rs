@@ -41,7 +41,7 @@ fn an_error_names_file_line_key_and_what_is_allowed() {
         ),
         (
             "trust_domain = \"a\"\n[limits]\nmessage_bytes = 5",
-            &[":3: limits.message_bytes:", "65536 to 67108864"],
+            &[":3: limits.message_bytes:", "262144 to 67108864"],
         ),
         (
             "trust_domain = \"a\"\n[log]\nformat = \"xml\"",
