@@ -229,7 +229,9 @@ impl App {
         mesh_daemon::notify_ready();
 
         // Neither end by themselves; one that does has fallen, and an agent without it would only seem to run.
+        // Told to stop they end, too, and may be the first to be seen: so the word to stop is asked for first.
         let fallen = tokio::select! {
+            biased;
             () = stop.cancelled() => None,
             Some(ended) = tasks.join_next() => Some(ended),
         };
