@@ -10,8 +10,12 @@ use mesh_tests::owned::{LIMIT, NODE, Owned};
 use mesh_tests::{grpcurl, kernel};
 use serde_json::{Value, json};
 
-const TABLES: &str = "[mesh.bat0]\npolicy = \"enforce\"\nhop_penalty = 15\norig_interval = \"1s\"\n\
-                      [[mesh.bat0.member]]\npattern = \"to-*\"\nhop_penalty = 3\n";
+fn tables(algorithm: &str) -> String {
+    format!(
+        "[mesh.bat0]\npolicy = \"enforce\"\nalgorithm = \"{algorithm}\"\nhop_penalty = 15\norig_interval = \"1s\"\n\
+         [[mesh.bat0.member]]\npattern = \"to-*\"\nhop_penalty = 3\n"
+    )
+}
 
 fn mesh_setting(owned: &Owned, mesh: &str, key: &str, wanted: &Value) -> Duration {
     let began = wait::now();
@@ -95,9 +99,20 @@ fn reload_the_module(owned: &Owned) {
 }
 
 #[test]
-fn smoke_what_is_changed_by_hand_is_put_right_while_traffic_flows() {
-    let owned = Owned::up("BATMAN_IV", "what_is_changed_by_hand").unwrap();
-    let config = owned.configure(TABLES).unwrap();
+fn smoke_what_is_changed_by_hand_is_put_right_while_traffic_flows_on_batman_iv() {
+    what_is_changed_by_hand_is_put_right("BATMAN_IV", "what_is_changed_by_hand_on_batman_iv");
+}
+
+#[test]
+fn what_is_changed_by_hand_is_put_right_while_traffic_flows_on_batman_v() {
+    if kernel::has_algorithm("BATMAN_V").unwrap() {
+        what_is_changed_by_hand_is_put_right("BATMAN_V", "what_is_changed_by_hand_on_batman_v");
+    }
+}
+
+fn what_is_changed_by_hand_is_put_right(algorithm: &str, test: &str) {
+    let owned = Owned::up(algorithm, test).unwrap();
+    let config = owned.configure(&tables(algorithm)).unwrap();
     let agent = owned.run(&config).unwrap();
     mesh_setting(&owned, "bat0", "hop_penalty", &15.into());
     member(&owned, "to-far", "bat0");
@@ -141,7 +156,7 @@ fn smoke_what_is_changed_by_hand_is_put_right_while_traffic_flows() {
 #[test]
 fn smoke_its_own_user_reloads_the_module_and_takes_a_hot_plugged_member() {
     let owned = Owned::up("BATMAN_IV", "its_own_user").unwrap();
-    let config = owned.configure(TABLES).unwrap();
+    let config = owned.configure(&tables("BATMAN_IV")).unwrap();
     let agent = owned.run_unprivileged(&config).unwrap();
     mesh_setting(&owned, "bat0", "hop_penalty", &15.into());
     member(&owned, "to-far", "bat0");
@@ -200,8 +215,13 @@ fn smoke_its_own_user_reloads_the_module_and_takes_a_hot_plugged_member() {
 
 #[test]
 fn an_interface_that_vanishes_and_returns_is_a_member_again() {
-    let owned = Owned::up("BATMAN_IV", "an_interface_that_vanishes").unwrap();
-    let config = owned.configure(TABLES).unwrap();
+    let algorithm = if kernel::has_algorithm("BATMAN_V").unwrap() {
+        "BATMAN_V"
+    } else {
+        "BATMAN_IV"
+    };
+    let owned = Owned::up(algorithm, "an_interface_that_vanishes").unwrap();
+    let config = owned.configure(&tables(algorithm)).unwrap();
     let agent = owned.run(&config).unwrap();
     member(&owned, "to-far", "bat0");
     replug(&owned, "far");
@@ -219,11 +239,14 @@ fn an_interface_that_vanishes_and_returns_is_a_member_again() {
 #[test]
 fn killed_before_a_change_was_confirmed_the_agent_undoes_it_after_its_start() {
     let owned = Owned::up("BATMAN_IV", "killed_in_the_middle").unwrap();
-    let config = owned.configure(TABLES).unwrap();
+    let config = owned.configure(&tables("BATMAN_IV")).unwrap();
     let agent = owned.run(&config).unwrap();
     mesh_setting(&owned, "bat0", "hop_penalty", &15.into());
     let other = owned
-        .configure_as("other.toml", &TABLES.replace("hop_penalty = 15", "hop_penalty = 66"))
+        .configure_as(
+            "other.toml",
+            &tables("BATMAN_IV").replace("hop_penalty = 15", "hop_penalty = 66"),
+        )
         .unwrap();
     let mut applying = owned
         .start_command(&["apply", "--confirm-within", "30s"], &other)

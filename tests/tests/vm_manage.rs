@@ -388,10 +388,24 @@ fn another_algorithm_needs_the_flag_and_brings_everything_back() {
 }
 
 #[test]
-fn an_unconfirmed_change_undoes_itself_and_a_confirmed_one_stays() {
-    let owned = Owned::up("BATMAN_IV", "an_unconfirmed_change").unwrap();
+fn an_unconfirmed_change_undoes_itself_and_a_confirmed_one_stays_on_batman_iv() {
+    an_unconfirmed_change_undoes_itself("BATMAN_IV", "an_unconfirmed_change_on_batman_iv");
+}
+
+#[test]
+fn an_unconfirmed_change_undoes_itself_and_a_confirmed_one_stays_on_batman_v() {
+    if kernel::has_algorithm("BATMAN_V").unwrap() {
+        an_unconfirmed_change_undoes_itself("BATMAN_V", "an_unconfirmed_change_on_batman_v");
+    }
+}
+
+fn an_unconfirmed_change_undoes_itself(algorithm: &str, test: &str) {
+    let owned = Owned::up(algorithm, test).unwrap();
     let tables = |penalty: u8, members: &str| {
-        format!("[mesh.bat0]\nhop_penalty = {penalty}\n[[mesh.bat0.member]]\npattern = \"{members}\"\n")
+        format!(
+            "[mesh.bat0]\nalgorithm = \"{algorithm}\"\nhop_penalty = {penalty}\n\
+             [[mesh.bat0.member]]\npattern = \"{members}\"\n"
+        )
     };
     owned
         .must(&["apply"], &owned.configure(&tables(15, "to-*")).unwrap())
