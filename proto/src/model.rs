@@ -5,6 +5,7 @@
 pub mod addr;
 pub mod churn;
 pub mod delta;
+pub mod entries;
 pub mod hello;
 pub mod last_seen;
 pub mod managed;

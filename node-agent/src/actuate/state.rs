@@ -22,7 +22,7 @@ pub struct State {
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Goal {
     /// By knob. As a list of pairs where it is written: JSON's keys are texts.
-    #[serde(with = "pairs")]
+    #[serde(with = "mesh_proto::model::entries")]
     pub knobs: BTreeMap<Knob, Option<Value>>,
 }
 
@@ -83,28 +83,5 @@ impl Goal {
         Self {
             knobs: knobs.map(|(knob, value)| (knob.clone(), value.clone())).collect(),
         }
-    }
-}
-
-/// Maps whose keys are structures become lists of pairs: JSON's keys are texts.
-mod pairs {
-    use std::collections::BTreeMap;
-
-    use serde::{Deserialize, Deserializer, Serialize, Serializer};
-
-    pub(super) fn serialize<K: Serialize, V: Serialize, S: Serializer>(
-        map: &BTreeMap<K, V>,
-        serializer: S,
-    ) -> Result<S::Ok, S::Error> {
-        serializer.collect_seq(map)
-    }
-
-    pub(super) fn deserialize<'de, K, V, D>(deserializer: D) -> Result<BTreeMap<K, V>, D::Error>
-    where
-        K: Deserialize<'de> + Ord,
-        V: Deserialize<'de>,
-        D: Deserializer<'de>,
-    {
-        Ok(Vec::<(K, V)>::deserialize(deserializer)?.into_iter().collect())
     }
 }

@@ -31,7 +31,7 @@ pub struct MeshView {
     /// Its members.
     pub hard_interfaces: BTreeMap<IfName, HardInterface>,
     /// Who is heard directly.
-    #[serde(with = "entries")]
+    #[serde(with = "super::entries")]
     pub neighbors: BTreeMap<NeighborKey, Neighbor>,
     /// Who is known, and by which way.
     pub originators: BTreeMap<MacAddr, Originator>,
@@ -46,7 +46,7 @@ pub struct MeshView {
     /// Tells one set of traffic probes from the next: `traffic` starts at zero with each.
     pub traffic_incarnation: u64,
     /// Frames by hard interface, direction and packet type.
-    #[serde(with = "entries")]
+    #[serde(with = "super::entries")]
     pub traffic: BTreeMap<TrafficKey, Traffic>,
     /// What changed, counted.
     pub churn: Option<Churn>,
@@ -223,27 +223,4 @@ pub struct SvidStatus {
     pub expiry_seconds: u64,
     /// Certificates received after the first, in this process.
     pub renewals: u64,
-}
-
-/// Maps whose keys are structures become lists of pairs: JSON's keys are texts.
-mod entries {
-    use std::collections::BTreeMap;
-
-    use serde::{Deserialize, Deserializer, Serialize, Serializer};
-
-    pub(super) fn serialize<K: Serialize, V: Serialize, S: Serializer>(
-        map: &BTreeMap<K, V>,
-        serializer: S,
-    ) -> Result<S::Ok, S::Error> {
-        serializer.collect_seq(map)
-    }
-
-    pub(super) fn deserialize<'de, K, V, D>(deserializer: D) -> Result<BTreeMap<K, V>, D::Error>
-    where
-        K: Deserialize<'de> + Ord,
-        V: Deserialize<'de>,
-        D: Deserializer<'de>,
-    {
-        Ok(Vec::<(K, V)>::deserialize(deserializer)?.into_iter().collect())
-    }
 }
